@@ -1,0 +1,36 @@
+/* The slow half put together: records in, model and anomalies out. One thread owns it. Pure C on bytes: time is
+ * what the records say (packet time), so every verdict can be repeated from a capture. Timers run when
+ * time is told, by a record or by ics_engine_tick().
+ */
+#ifndef ICS_ENGINE_H
+#define ICS_ENGINE_H
+
+#include "ics_anomaly.h"
+#include "ics_config.h"
+#include "ics_detect.h"
+#include "ics_model.h"
+#include "ics_record.h"
+
+struct ics_engine;
+
+/* conf is copied. seed keys every table. NULL and errno ENOMEM. */
+struct ics_engine *ics_engine_new(const struct ics_config *conf, uint64_t seed);
+void ics_engine_free(struct ics_engine *e);
+
+/* One record with the frame bytes that follow it (len 0 with ICS_REC_COPIES). frame_no counts from 1 within a
+ * capture, 0 live. Time that jumps back by more than 100 ms does not turn the clock back: it is rebased.
+ */
+void ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_view frame, uint64_t frame_no);
+/* Time has passed without a record; ts_ns as in records. */
+void ics_engine_tick(struct ics_engine *e, uint64_t ts_ns);
+/* The set of known routers for the workers to read; the engine keeps it up to date. */
+void ics_engine_publish_known(struct ics_engine *e, struct ics_known *known);
+
+struct ics_model *ics_engine_model(struct ics_engine *e);
+struct ics_anomaly_store *ics_engine_anomalies(struct ics_engine *e);
+/* Detector i with its counters, NULL past the last. */
+const struct ics_detector_info *ics_engine_detector(struct ics_engine *e, unsigned i);
+/* Rules that only the slow half can judge (ICS_REASON_STATEFUL): how often each fired. */
+uint64_t ics_engine_reason_count(const struct ics_engine *e, enum ics_reason n);
+
+#endif

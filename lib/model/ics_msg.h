@@ -1,0 +1,45 @@
+/* A record with its frame, parsed once for the model and all detectors. Views point into the record's frame
+ * and live as long as the call. ics_msg_parse() uses the fast half's cursor code and bounds.
+ */
+#ifndef ICS_MSG_H
+#define ICS_MSG_H
+
+#include "ics_record.h"
+
+/* Fields of an RA (RFC 4861 4.2) that the model keeps; options beyond the fixed part are walked on demand. */
+struct ics_msg_ra {
+	uint16_t lifetime_s;
+	uint8_t cur_hop_limit, flags;
+	uint32_t reachable_ms, retrans_ms, mtu; /* mtu 0: no option */
+	bool has_slla, has_pio, pio_preferred_zero; /* pio_preferred_zero: every PIO has preferred lifetime 0 */
+	struct ics_mac slla;
+	uint64_t opts_hash;
+};
+
+/* Fields of an NS or NA (4.3, 4.4). lla: SLLA of an NS, TLLA of an NA. */
+struct ics_msg_na {
+	struct ics_ip target;
+	uint8_t flags; /* ICS_NA_FLAG_*; 0 for an NS */
+	bool has_lla;
+	struct ics_mac lla;
+};
+
+struct ics_msg {
+	const struct ics_record *rec;
+	struct ics_view frame, icmp;
+	uint64_t ts_ns;	   /* rebased packet time: never runs back by more than 100 ms */
+	uint64_t frame_no; /* 0 where the source has none */
+	enum ics_class class;
+	bool strict, lenient, has_mac;
+	struct ics_mac smac, dmac;
+	struct ics_ip src, dst;
+	union {
+		struct ics_msg_ra ra; /* nd_ra */
+		struct ics_msg_na na; /* nd_ns, nd_na */
+	};
+};
+
+/* False when the record has no frame or no message to parse. */
+bool ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out);
+
+#endif
