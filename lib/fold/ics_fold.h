@@ -19,6 +19,8 @@ struct ics_fold;
  */
 size_t ics_fold_size(void);
 struct ics_fold *ics_fold_init(void *mem);
+/* Frees what init allocated; memory that the caller brought stays the caller's. */
+void ics_fold_free(struct ics_fold *f);
 
 /* Looks at one message. Returns true when rec is to be sent now (rec->repeats then holds the copies that
  * waited), false when it was folded. A slot that rec pushes out of the cache is flushed into sink first.

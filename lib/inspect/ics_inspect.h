@@ -22,6 +22,7 @@ struct ics_inspect {
 	const struct ics_known *known;	/* NULL: no router is known */
 	struct ics_sink sink;		/* push NULL: count only */
 	uint64_t seed;			/* of the frame hash; the same for all workers of a run */
+	bool in_order;			/* all records take the bulk lane, so that a capture keeps its order */
 	uint8_t port;
 	uint8_t queue;
 	/* set by init */

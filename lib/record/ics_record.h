@@ -85,6 +85,7 @@ struct ics_sink {
 #define ICS_KNOWN_MAX 4096
 struct ics_known {
 	uint64_t seed;
+	uint32_t used; /* slots taken; the writer alone reads it */
 	_Atomic uint64_t slot[ICS_KNOWN_SLOTS];
 };
 

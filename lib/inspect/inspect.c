@@ -1,0 +1,234 @@
+/* Two passes over a burst: ics_peek() settles what cannot be ICMP, the few that remain are decoded, validated,
+ * counted, folded and handed over. Called by a worker lcore, by the offline reader and by the tests.
+ */
+#include "ics_inspect.h"
+
+/* Sweeping the fold cache costs a walk over its slots: once in so many bursts, or when idle. */
+#define SWEEP_EVERY 4096
+#define SWEEP_MAX 32
+
+void
+ics_inspect_init(struct ics_inspect *in)
+{
+	in->since_sweep = 0;
+}
+
+void
+ics_inspect_frame(const struct ics_inspect *in, const struct ics_frame *f, struct ics_pkt *pkt)
+{
+	ics_decode(f, &in->decode, pkt);
+	if ((pkt->flags & (ICS_PKT_ICMP | ICS_PKT_UNPARSED)) == ICS_PKT_ICMP)
+		ics_validate(pkt, &in->validate);
+}
+
+static void
+count_drop(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec)
+{
+	uint64_t messages = 1 + (uint64_t)rec->repeats;
+
+	ics_count_add(&in->counters->dropped[lane == ICS_LANE_BULK ? ICS_DROP_BULK_FULL : ICS_DROP_URGENT_FULL],
+		      messages);
+	ics_count_add(&in->counters->dropped_class[rec->class], messages);
+}
+
+static void
+hand_over(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	if (in->in_order)
+		lane = ICS_LANE_BULK;
+	if (ics_unlikely(in->sink.push(in->sink.ctx, lane, rec, frame) != 0)) {
+		count_drop(in, lane, rec);
+		return;
+	}
+	ics_count_add(&in->counters->records, 1);
+	ics_count_add(&in->counters->delivered, 1 + (uint64_t)rec->repeats);
+}
+
+static bool
+is_known(const struct ics_inspect *in, const struct ics_pkt *pkt, const uint8_t *addr)
+{
+	return ics_known_has(in->known,
+			     ics_known_hash(in->known, in->port, pkt->vlan[0], pkt->vlan[1], addr));
+}
+
+/* Urgent is what changes a host's way out, or hides it; reserved what does so to a router that is known. */
+static enum ics_lane
+lane_of(const struct ics_inspect *in, const struct ics_pkt *pkt)
+{
+	switch (pkt->class) {
+	case ICS_CLASS_nd_ra:
+	case ICS_CLASS_nd_redirect:
+		return in->known != NULL && is_known(in, pkt, pkt->src) ? ICS_LANE_RESERVED : ICS_LANE_URGENT;
+	case ICS_CLASS_nd_na:
+		if (in->known != NULL && (is_known(in, pkt, pkt->src) ||
+					  (pkt->icmp.len >= 24 && is_known(in, pkt, pkt->icmp.p + 8))))
+			return ICS_LANE_RESERVED;
+		break;
+	case ICS_CLASS_mld_query:
+	case ICS_CLASS_icmp6_too_big:
+	case ICS_CLASS_icmp4_frag_needed:
+		return ICS_LANE_URGENT;
+	default:
+		break;
+	}
+	return pkt->flags & ICS_PKT_EVASION ? ICS_LANE_URGENT : ICS_LANE_BULK;
+}
+
+static uint16_t
+saturate16(uint32_t v)
+{
+	return v < UINT16_MAX ? (uint16_t)v : UINT16_MAX;
+}
+
+/* Of MACs and IP datagram: padding, tags and labels do not make a message another one. */
+static uint64_t
+hash_message(const struct ics_inspect *in, const struct ics_pkt *pkt)
+{
+	uint64_t seed = in->seed;
+	struct ics_view ip = ics_view_sub(pkt->frame, pkt->l3_off, pkt->ip_len);
+
+	if (pkt->flags & ICS_PKT_ETHER)
+		seed = ics_hash_mix(seed ^ ics_load_u64(pkt->dmac), ics_load_be32(pkt->smac + 2));
+	return ics_hash(ip.p, ip.len, seed);
+}
+
+static void
+build_record(const struct ics_inspect *in, const struct ics_frame *f, const struct ics_pkt *pkt, uint64_t ts_ns,
+	     struct ics_record *rec)
+{
+	uint8_t flags = 0;
+
+	if (pkt->flags & ICS_PKT_UNPARSED)
+		flags |= ICS_REC_UNPARSED;
+	else if (ics_reasons_is_strict(&pkt->reasons))
+		flags |= ICS_REC_STRICT;
+	else if (ics_reasons_is_lenient(&pkt->reasons))
+		flags |= ICS_REC_LENIENT;
+	flags |= (pkt->flags & ICS_PKT_CAP_TRUNC ? ICS_REC_CAP_TRUNC : 0) |
+		 (pkt->flags & ICS_PKT_EVASION ? ICS_REC_EVASION : 0) |
+		 (pkt->flags & ICS_PKT_FRAGMENT ? ICS_REC_FRAGMENT : 0) | (pkt->ip_version == 4 ? ICS_REC_IP4 : 0);
+	*rec = (struct ics_record){
+		.ts_ns = ts_ns,
+		.frame_hash = hash_message(in, pkt),
+		.reasons = pkt->reasons,
+		.vlan_outer = pkt->vlan[0],
+		.vlan_inner = pkt->vlan[1],
+		.wire_len = saturate16(pkt->wire_len),
+		.cap_len = (uint16_t)(f->cap_len < ICS_RECORD_FRAME_MAX ? f->cap_len : ICS_RECORD_FRAME_MAX),
+		.l3_off = saturate16(pkt->l3_off),
+		.l4_off = saturate16(pkt->l4_off),
+		.ilen = saturate16(pkt->ilen),
+		.port = in->port,
+		.queue = in->queue,
+		.class = pkt->class,
+		.flags = flags,
+		.encap = (uint8_t)(pkt->encap | (pkt->flags & ICS_PKT_ETHER ? ICS_LINK_ETHERNET : f->link) << 5),
+		.n_labels = pkt->n_labels,
+	};
+}
+
+static void
+count_message(struct ics_counters *c, const struct ics_pkt *pkt)
+{
+	unsigned n;
+
+	ics_count_add(&c->class[pkt->class], 1);
+	if (ics_unlikely(pkt->encap != 0)) {
+		for (n = 0; n < ICS_ENCAP_COUNT_COUNT; n++)
+			if (pkt->encap >> n & 1)
+				ics_count_add(&c->encap[n], 1);
+	}
+	if (ics_likely(ics_reasons_empty(&pkt->reasons)))
+		return;
+	ICS_REASONS_FOREACH(n, &pkt->reasons)
+		ics_count_add(&c->reason[n], 1);
+}
+
+static void
+inspect_deep(struct ics_inspect *in, const struct ics_frame *f, uint64_t ts_ns)
+{
+	struct ics_pkt pkt;
+	struct ics_record rec;
+	struct ics_fold_out evicted;
+	enum ics_lane lane;
+
+	ics_inspect_frame(in, f, &pkt);
+	count_message(in->counters, &pkt);
+	if (!ics_class_is_control((enum ics_class)pkt.class) && !(pkt.flags & ICS_PKT_EVASION))
+		return;
+	ics_count_add(&in->counters->control, 1);
+	if (in->sink.push == NULL) {
+		ics_count_add(&in->counters->delivered, 1);
+		return;
+	}
+	build_record(in, f, &pkt, ts_ns, &rec);
+	lane = lane_of(in, &pkt);
+	if (in->fold != NULL) {
+		bool now = ics_fold_message(in->fold, &rec, lane, &evicted);
+
+		if (ics_unlikely(evicted.valid))
+			hand_over(in, evicted.lane, &evicted.rec, NULL);
+		if (!now)
+			return;
+	}
+	hand_over(in, lane, &rec, f->data);
+}
+
+static void
+sweep(struct ics_inspect *in, uint64_t ts_ns)
+{
+	struct ics_fold_out out[SWEEP_MAX];
+	unsigned n;
+
+	do {
+		n = ics_fold_sweep(in->fold, ts_ns, out, SWEEP_MAX);
+		for (unsigned i = 0; i < n; i++)
+			hand_over(in, out[i].lane, &out[i].rec, NULL);
+	} while (n == SWEEP_MAX);
+}
+
+void
+ics_inspect_idle(struct ics_inspect *in, uint64_t ts_ns)
+{
+	in->since_sweep = 0;
+	if (in->fold != NULL && in->sink.push != NULL)
+		sweep(in, ts_ns);
+}
+
+void
+ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsigned n, uint64_t ts_ns)
+{
+	struct ics_counters *c = in->counters;
+	uint32_t plain_ip4 = 0, plain_ip6 = 0, plain_arp = 0, snapped = 0;
+	uint64_t bytes = 0;
+	uint8_t deep[ICS_BURST_MAX];
+	unsigned n_deep = 0;
+
+	if (ics_unlikely(n > ICS_BURST_MAX))
+		n = ICS_BURST_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		enum ics_class class = ics_peek(&frames[i], &in->decode);
+
+		bytes += frames[i].wire_len;
+		snapped += frames[i].cap_len < frames[i].wire_len;
+		deep[n_deep] = (uint8_t)i;
+		n_deep += class == ICS_CLASS_COUNT;
+		plain_ip4 += class == ICS_CLASS_ip4_other;
+		plain_ip6 += class == ICS_CLASS_ip6_other;
+		plain_arp += class == ICS_CLASS_arp;
+	}
+	ics_count_add(&c->frames, n);
+	ics_count_add(&c->bytes, bytes);
+	if (ics_unlikely(snapped != 0))
+		ics_count_add(&c->snapped, snapped);
+	if (plain_ip4 != 0)
+		ics_count_add(&c->class[ICS_CLASS_ip4_other], plain_ip4);
+	if (plain_ip6 != 0)
+		ics_count_add(&c->class[ICS_CLASS_ip6_other], plain_ip6);
+	if (plain_arp != 0)
+		ics_count_add(&c->class[ICS_CLASS_arp], plain_arp);
+	for (unsigned i = 0; i < n_deep; i++)
+		inspect_deep(in, &frames[deep[i]], ts_ns);
+	if (ics_unlikely(++in->since_sweep >= SWEEP_EVERY))
+		ics_inspect_idle(in, ts_ns);
+}
