@@ -63,7 +63,7 @@ struct ics_config {
 		char device[ICS_CONFIG_DEVICES_MAX][256]; /* as -p */
 	} port;
 	struct {
-		char cpus[128];	     /* as -w; empty: planned */
+		char cpus[128];       /* as -w; empty: planned */
 		uint32_t ring_urgent; /* 64-byte elements, a power of two */
 		uint32_t ring_bulk;
 	} worker;
