@@ -144,6 +144,19 @@ walk_pppoe(struct walk *w)
 	}
 }
 
+/* A security group tag: version, length in words (one at most), option, tag, then the type of what follows. */
+static enum step
+walk_metadata(struct walk *w)
+{
+	const uint8_t *p = w->pkt->frame.p + w->off;
+
+	if (!walk_has(w, w->off, 8) || p[0] > 1 || p[1] > 1)
+		return walk_done(w, ICS_CLASS_non_ip);
+	w->ethertype = ics_load_be16(p + 6);
+	w->off += 8;
+	return w->ethertype == ICS_ETHERTYPE_CMD ? walk_done(w, ICS_CLASS_non_ip) : STEP_ETHERTYPE;
+}
+
 enum step
 ics_walk_ethertype(struct walk *w)
 {
@@ -166,6 +179,8 @@ ics_walk_ethertype(struct walk *w)
 		return walk_mpls(w);
 	case ICS_ETHERTYPE_PPPOE_SESSION:
 		return walk_pppoe(w);
+	case ICS_ETHERTYPE_CMD:
+		return walk_metadata(w);
 	default:
 		return w->ethertype < 0x0600 ? walk_llc(w) : walk_done(w, ICS_CLASS_non_ip);
 	}

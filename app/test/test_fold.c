@@ -1,0 +1,191 @@
+/* The repeat cache: which copies go at once, which wait, and that none is lost. Also the set of known routers. */
+#include "ics_fold.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define MS 1000000ull
+
+static struct ics_record
+record(uint64_t hash, uint64_t ts_ns)
+{
+	return (struct ics_record){.frame_hash = hash,
+				   .ts_ns = ts_ns,
+				   .vlan_outer = 10,
+				   .vlan_inner = ICS_VLAN_NONE,
+				   .class = ICS_CLASS_mld2_report,
+				   .cap_len = 90};
+}
+
+/* Sends n copies 1 ms apart; returns the messages that came out, and how many records they took. */
+static uint64_t
+storm(struct ics_fold *f, unsigned n, enum ics_lane lane, unsigned *records)
+{
+	struct ics_fold_out ev;
+	uint64_t out = 0;
+
+	*records = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct ics_record r = record(77, 1000 * MS + i * MS / 10);
+
+		if (ics_fold_message(f, &r, lane, &ev)) {
+			out += 1 + r.repeats;
+			++*records;
+		}
+		assert_false(ev.valid);
+	}
+	return out;
+}
+
+static void
+test_storm_goes_out_at_1_10_100_1000(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	struct ics_fold_out out[4];
+	unsigned records;
+
+	assert_int_equal(storm(f, 5000, ICS_LANE_BULK, &records), 1000);
+	assert_int_equal(records, 4);
+	assert_int_equal(ics_fold_pending(f), 4000);
+	/* the window is still open: nothing to sweep */
+	assert_int_equal(ics_fold_sweep(f, 1500 * MS, out, 4), 0);
+	assert_int_equal(ics_fold_sweep(f, 2001 * MS, out, 4), 1);
+	assert_int_equal(1 + out[0].rec.repeats, 4000);
+	assert_true(out[0].rec.flags & ICS_REC_COPIES);
+	assert_int_equal(out[0].rec.cap_len, 0);
+	assert_int_equal(out[0].rec.ts_ns, 1000 * MS + 4999 * MS / 10);
+	assert_int_equal(out[0].lane, ICS_LANE_BULK);
+	assert_int_equal(ics_fold_pending(f), 0);
+	assert_int_equal(ics_fold_sweep(f, UINT64_MAX, out, 4), 0);
+	ics_fold_free(f);
+}
+
+static void
+test_first_urgent_copies_are_not_folded(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	unsigned records;
+
+	assert_int_equal(storm(f, ICS_FOLD_URGENT_FREE, ICS_LANE_URGENT, &records), ICS_FOLD_URGENT_FREE);
+	assert_int_equal(records, ICS_FOLD_URGENT_FREE);
+	assert_int_equal(ics_fold_pending(f), 0);
+	ics_fold_free(f);
+}
+
+static void
+test_another_segment_or_window_is_another_message(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	struct ics_fold_out ev;
+	struct ics_record r = record(5, 0), vlan = record(5, 0), port = record(5, 0), later = record(5, 1000 * MS);
+
+	vlan.vlan_outer = 11;
+	port.port = 1;
+	assert_true(ics_fold_message(f, &r, ICS_LANE_BULK, &ev));
+	assert_false(ics_fold_message(f, &r, ICS_LANE_BULK, &ev));
+	/* same slot, another VLAN: the waiting copy comes out first */
+	assert_true(ics_fold_message(f, &vlan, ICS_LANE_BULK, &ev));
+	assert_true(ev.valid);
+	assert_int_equal(ev.rec.repeats, 0);
+	assert_int_equal(ev.rec.vlan_outer, 10);
+	assert_true(ics_fold_message(f, &port, ICS_LANE_BULK, &ev));
+	assert_false(ev.valid);
+	assert_true(ics_fold_message(f, &r, ICS_LANE_BULK, &ev));
+	assert_true(ics_fold_message(f, &later, ICS_LANE_BULK, &ev));
+	ics_fold_free(f);
+}
+
+/* Random traffic over few messages: what comes out, waits or is swept adds up to what went in. */
+static void
+test_every_copy_is_delivered_once(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	struct ics_fold_out ev, out[16];
+	uint64_t in = 0, sent = 0, now = 0;
+	unsigned n;
+
+	srand(2);
+	for (unsigned i = 0; i < 200000; i++) {
+		struct ics_record r = record((uint64_t)(rand() % 3000) + 1, now += (uint64_t)(rand() % 100000));
+
+		in++;
+		if (ics_fold_message(f, &r, (enum ics_lane)(rand() % 3), &ev))
+			sent += 1 + r.repeats;
+		if (ev.valid)
+			sent += 1 + ev.rec.repeats;
+		if (rand() % 50 == 0) {
+			n = ics_fold_sweep(f, now, out, 16);
+			while (n > 0)
+				sent += 1 + out[--n].rec.repeats;
+		}
+		assert_int_equal(in, sent + ics_fold_pending(f));
+	}
+	while ((n = ics_fold_sweep(f, UINT64_MAX, out, 16)) > 0)
+		while (n > 0)
+			sent += 1 + out[--n].rec.repeats;
+	assert_int_equal(in, sent);
+	assert_int_equal(ics_fold_pending(f), 0);
+	ics_fold_free(f);
+}
+
+static void
+test_caller_may_bring_the_memory(void **state)
+{
+	void *mem = aligned_alloc(64, ics_fold_size());
+	struct ics_fold_out ev;
+	struct ics_record r = record(9, 0);
+
+	memset(mem, 0, ics_fold_size());
+	assert_ptr_equal(ics_fold_init(mem), mem);
+	assert_true(ics_fold_message(mem, &r, ICS_LANE_BULK, &ev));
+	ics_fold_free(mem);
+	free(mem);
+	ics_fold_free(NULL);
+}
+
+static void
+test_known_routers_are_found_up_to_the_cap(void **state)
+{
+	struct ics_known *k = calloc(1, sizeof(*k));
+	uint8_t a[16] = {0xfe, 0x80};
+	unsigned in = 0;
+	uint64_t h;
+
+	k->seed = 3;
+	h = ics_known_hash(k, 0, 10, ICS_VLAN_NONE, a);
+	assert_int_not_equal(h, ics_known_hash(k, 1, 10, ICS_VLAN_NONE, a));
+	assert_int_not_equal(h, ics_known_hash(k, 0, 11, ICS_VLAN_NONE, a));
+	assert_false(ics_known_has(k, h));
+	for (unsigned i = 0; i < ICS_KNOWN_MAX + 100; i++) {
+		a[15] = (uint8_t)i;
+		a[14] = (uint8_t)(i >> 8);
+		h = ics_known_hash(k, 0, 10, ICS_VLAN_NONE, a);
+		if (ics_known_insert(k, h) == 0) {
+			in++;
+			assert_int_equal(ics_known_insert(k, h), 0);
+			assert_true(ics_known_has(k, h));
+		} else {
+			assert_false(ics_known_has(k, h));
+		}
+	}
+	assert_int_equal(in, ICS_KNOWN_MAX);
+	free(k);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_storm_goes_out_at_1_10_100_1000),
+		cmocka_unit_test(test_first_urgent_copies_are_not_folded),
+		cmocka_unit_test(test_another_segment_or_window_is_another_message),
+		cmocka_unit_test(test_every_copy_is_delivered_once),
+		cmocka_unit_test(test_caller_may_bring_the_memory),
+		cmocka_unit_test(test_known_routers_are_found_up_to_the_cap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
