@@ -14,7 +14,7 @@ struct ics_report_capture {
 	const char *file;
 	uint64_t frames, bytes, snapped;
 	uint64_t first_ns, last_ns; /* 0: no frame */
-	const char *damage;	    /* one line when the file was cut short, else NULL */
+	const char *damage;         /* one line when the file was cut short, else NULL */
 };
 
 struct ics_report {

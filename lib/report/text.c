@@ -1,0 +1,280 @@
+/* The report for people (design: Voice): what was found, the worst first, then what was looked at, so that silence
+ * can be believed. Lines have at most 78 columns.
+ */
+#include "ics_report.h"
+
+#include "order.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define WIDTH 78
+#define INDENT "  "
+#define LINE_MAX_LEN 1024
+
+/* 12,345 */
+static const char *
+grouped(uint64_t v, char buf[static 32])
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v);
+	char *to = buf;
+
+	for (int i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return buf;
+}
+
+static const char *
+plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* Text in lines of WIDTH columns; a sentence starts a line of its own. */
+static void
+wrap(FILE *out, const char *text)
+{
+	size_t column = 0;
+	bool ended = false;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+
+		if (column > 0 && (column + 1 + n > WIDTH || (ended && isupper((unsigned char)*text)))) {
+			fputc('\n', out);
+			column = 0;
+		}
+		column += (size_t)fprintf(out, "%s%.*s", column == 0 ? INDENT : " ", (int)n, text);
+		ended = n > 0 && text[n - 1] == '.';
+		text += n + strspn(text + n, " ");
+	}
+	if (column > 0)
+		fputc('\n', out);
+}
+
+static void
+print_evidence(FILE *out, const struct ics_anomaly *a)
+{
+	char line[LINE_MAX_LEN] = "", num[32];
+	size_t n = 0;
+
+	if (a->n_frames > 0 && a->frame_no[0] != 0) {
+		n += (size_t)snprintf(line, sizeof(line), "frame%s ", plural(a->n_frames));
+		for (unsigned i = 0; i < a->n_frames; i++)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%" PRIu64, i > 0 ? ", " : "",
+					      a->frame_no[i]);
+		if (a->count > a->n_frames)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " and %s more",
+					      grouped(a->count - a->n_frames, num));
+	} else {
+		n += (size_t)snprintf(line, sizeof(line), "`icmpscopectl evidence %" PRIu64 "`", a->id);
+	}
+	if (a->rfc != NULL && a->rfc[0] != '\0')
+		n += (size_t)snprintf(line + n, sizeof(line) - n, ", RFC %s", a->rfc);
+	if (a->lenient)
+		n += (size_t)snprintf(line + n, sizeof(line) - n,
+				      ", only by messages that a conforming receiver discards");
+	wrap(out, line);
+}
+
+void
+ics_report_anomaly_text(FILE *out, const struct ics_anomaly *a)
+{
+	static const char *const words[] = {"INFO", "WARNING", "CRITICAL"};
+	char head[160], where[64], when[32];
+	int n;
+
+	n = snprintf(head, sizeof(head), "%-8s %s", words[a->severity], a->detector);
+	if (a->variant != NULL && a->variant[0] != '\0')
+		n += snprintf(head + n, sizeof(head) - (size_t)n, " (%s)", a->variant);
+	ics_report_segment(&a->segment, where);
+	fprintf(out, "%s%*s\n", head, WIDTH - n > (int)strlen(where) ? WIDTH - n : (int)strlen(where) + 1, where);
+	wrap(out, a->says);
+	if (a->muted)
+		wrap(out, "Under maintenance: recorded, raises nothing.");
+	if (a->state == ICS_ANOMALY_CLEARED) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "Cleared at %s.", ics_report_time(a->cleared_ns, when));
+		wrap(out, line);
+	}
+	print_evidence(out, a);
+}
+
+static void
+print_captures(FILE *out, const struct ics_report *r)
+{
+	char frames[32], bytes[32], first[32], last[32];
+
+	for (unsigned i = 0; i < r->n_captures; i++) {
+		const struct ics_report_capture *c = &r->captures[i];
+
+		fputs(INDENT, out);
+		for (const char *p = c->file; *p != '\0'; p++)
+			fputc(iscntrl((unsigned char)*p) ? '?' : *p, out);
+		fprintf(out, ": %s frame%s, %s bytes", grouped(c->frames, frames), plural(c->frames),
+			grouped(c->bytes, bytes));
+		if (c->frames > 0)
+			fprintf(out, ", %s to %s", ics_report_time(c->first_ns, first),
+				ics_report_time(c->last_ns, last));
+		fputc('\n', out);
+		if (c->snapped > 0)
+			fprintf(out, INDENT INDENT "%s of them captured shorter than they were\n",
+				grouped(c->snapped, frames));
+		if (c->damage != NULL) {
+			fputs(INDENT INDENT "damaged: ", out);
+			for (const char *p = c->damage; *p != '\0'; p++)
+				fputc(iscntrl((unsigned char)*p) ? '?' : *p, out);
+			fputc('\n', out);
+		}
+	}
+}
+
+static void
+print_classes(FILE *out, const struct ics_count_snapshot *counts)
+{
+	uint64_t others = counts->frames;
+	char num[32];
+
+	fputs("Messages\n", out);
+	for (unsigned i = 0; i < ICS_CLASS_COUNT; i++) {
+		if (!ics_class_is_control((enum ics_class)i) || counts->class[i] == 0)
+			continue;
+		fprintf(out, INDENT "%12s %-20s %s\n", grouped(counts->class[i], num), ics_class_name(i),
+			ics_class_text(i));
+		others -= counts->class[i];
+	}
+	fprintf(out, INDENT "%12s %-20s %s\n", grouped(others, num), "other frames", "only counted");
+}
+
+static void
+print_reasons(FILE *out, const struct ics_report *r)
+{
+	bool any = false;
+	char num[32];
+
+	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
+		const struct ics_reason_info *info = ics_reason_info(i);
+		uint64_t n = r->counts->reason[i] + ics_engine_reason_count(r->engine, (enum ics_reason)i);
+
+		if (n == 0)
+			continue;
+		if (!any)
+			fputs("What is wrong with them\n", out);
+		any = true;
+		fprintf(out, INDENT "%12s %-32s %s\n", grouped(n, num), info->name, info->condition);
+	}
+	if (!any)
+		fputs("No message breaks a rule.\n", out);
+}
+
+static void
+print_routers(FILE *out, const struct ics_model *m)
+{
+	const struct ics_router *r = ics_model_router_next(m, 1);
+	char ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], where[64], until[32];
+
+	if (r == NULL)
+		return;
+	fputs("Routers\n", out);
+	for (; r != NULL; r = ics_model_router_next(m, r->id + 1)) {
+		const struct ics_segment *s = ics_model_segment(m, r->segment);
+
+		fprintf(out, INDENT "%s (%s) on %s: %s", ics_ip_format(&r->addr, ip),
+			r->n_macs > 0 ? ics_mac_format(&r->mac[0], mac) : "MAC not seen",
+			s != NULL ? ics_report_segment(&s->key, where) : "?", ics_router_state_name(r->state));
+		fprintf(out, ", lifetime %" PRIu32 " s, preference %s", r->lifetime_s, ics_report_preference(r->flags));
+		if (r->state == ICS_ROUTER_DEFAULT && r->expires_ns != 0 && r->expires_ns != UINT64_MAX)
+			fprintf(out, ", until %s", ics_report_time(r->expires_ns, until));
+		fputc('\n', out);
+	}
+}
+
+/* One line for the detectors in that state; nothing when there are none. */
+static void
+print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *title)
+{
+	const struct ics_detector_info *d;
+	char *line = NULL;
+	size_t size = 0;
+	bool any = false;
+	FILE *to = open_memstream(&line, &size);
+
+	if (to == NULL)
+		return;
+	fputs(title, to);
+	for (unsigned i = 0; (d = ics_engine_detector(e, i)) != NULL; i++) {
+		if (strcmp(d->state, state) != 0)
+			continue;
+		fprintf(to, "%s %s", any ? "," : ":", d->name);
+		any = true;
+	}
+	fclose(to);
+	if (any)
+		wrap(out, line);
+	free(line);
+}
+
+static void
+print_looked_at(FILE *out, const struct ics_report *r)
+{
+	struct ics_model_stats s;
+	struct ics_anomaly_stats a;
+	char n[5][32], line[LINE_MAX_LEN];
+
+	ics_model_stats(ics_engine_model(r->engine), &s);
+	ics_anomaly_stats(ics_engine_anomalies(r->engine), &a);
+	fputs("Looked at\n", out);
+	snprintf(line, sizeof(line),
+		 "%s frame%s, %s message%s for the detectors, %s segment%s, %s router%s, %s host%s, %" PRIu64
+		 " address%s in use",
+		 grouped(r->counts->frames, n[0]), plural(r->counts->frames), grouped(r->counts->control, n[1]),
+		 plural(r->counts->control), grouped(s.segments, n[2]), plural(s.segments), grouped(s.routers, n[3]),
+		 plural(s.routers), grouped(s.hosts, n[4]), plural(s.hosts), s.bindings, s.bindings == 1 ? "" : "es");
+	wrap(out, line);
+	print_detectors(out, r->engine, "on", "assessed by");
+	print_detectors(out, r->engine, "muted", "muted (recorded, raises nothing)");
+	print_detectors(out, r->engine, "not_assessed", "not assessed (nothing to judge by was seen)");
+	if (s.segment_drops + s.router_drops + s.host_evictions + s.binding_evictions > 0) {
+		snprintf(line, sizeof(line),
+			 "tables were full: %s segment%s and %s router%s not kept, %s host%s evicted",
+			 grouped(s.segment_drops, n[0]), plural(s.segment_drops), grouped(s.router_drops, n[1]),
+			 plural(s.router_drops), grouped(s.host_evictions, n[2]), plural(s.host_evictions));
+		wrap(out, line);
+	}
+	if (a.not_opened + a.overwritten > 0) {
+		snprintf(line, sizeof(line), "and %s more findings than are kept",
+			 grouped(a.not_opened + a.overwritten, n[0]));
+		wrap(out, line);
+	}
+}
+
+int
+ics_report_text(FILE *out, const struct ics_report *r)
+{
+	unsigned n;
+	const struct ics_anomaly **all = ics_report_by_severity(ics_engine_anomalies(r->engine), &n);
+
+	if (all == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++) {
+		ics_report_anomaly_text(out, all[i]);
+		fputc('\n', out);
+	}
+	free(all);
+	if (n == 0)
+		fputs("No findings.\n\n", out);
+	print_classes(out, r->counts);
+	print_reasons(out, r);
+	print_routers(out, ics_engine_model(r->engine));
+	print_looked_at(out, r);
+	print_captures(out, r);
+	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
+}
