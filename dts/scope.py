@@ -9,19 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import pytest
+from conftest import program
 from telemetry import Telemetry
-
-ROOT = Path(__file__).parent.parent
-
-
-def program(name="icmpscope"):
-    """The program of the build under test; the test is skipped where there is no build."""
-    build = Path(os.environ.get("ICMPSCOPE_BUILD", ROOT / "build"))
-    path = build / "app" / name / name
-    if not path.exists():
-        pytest.skip(f"{path} is not there: build it, or set ICMPSCOPE_BUILD")
-    return path
 
 
 class Scope:
@@ -36,7 +25,7 @@ class Scope:
         self.log = self.dir / "log"
         self.telemetry = None
         argv = ["ip", "netns", "exec", ns] if ns else []
-        argv += [str(program()), "--set", f"eal.file_prefix={self.prefix}", *map(str, args)]
+        argv += [str(program("icmpscope")), "--set", f"eal.file_prefix={self.prefix}", *map(str, args)]
         env = dict(os.environ, RUNTIME_DIRECTORY=str(self.dir))
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)

@@ -8,7 +8,8 @@ import time
 
 import lab
 import pytest
-from scope import Scope, program
+from conftest import program
+from scope import Scope
 
 WHY_NOT = lab.unavailable()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -32,7 +33,7 @@ for i in range(120):
 
 @pytest.fixture
 def lan():
-    program()
+    program("icmpscope")
     with lab.Lab() as net:
         yield net
 

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from scope import Scope, program
+from conftest import program
+from scope import Scope
 
 MILLION = 1000000
 DTS = Path(__file__).parent
@@ -88,7 +89,7 @@ def captures(directory):
 
 @pytest.mark.parametrize("kind", ["nd_mix", "bulk", "txonly"])
 def test_every_frame_of_a_million_is_accounted_for(kind):
-    program()
+    program("icmpscope")
     if os.geteuid() != 0:
         pytest.skip("DPDK's processes need root here")
     if not shutil.which("dpdk-testpmd"):
