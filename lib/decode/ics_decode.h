@@ -99,7 +99,6 @@ struct ics_pkt {
 	uint16_t vlan[ICS_TAGS_MAX]; /* VLAN ids outer first, ICS_VLAN_NONE where there is none (or id 0) */
 	uint16_t router_alert;
 	uint16_t ext_len; /* bytes of extension headers */
-	uint16_t label0;  /* reserved for the outermost MPLS label's low bits; 0 without MPLS */
 	uint8_t class;	  /* enum ics_class */
 	uint8_t ip_version; /* 4, 6, 0 without IP */
 	uint8_t proto;	  /* protocol the walk ended at */

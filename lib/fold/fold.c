@@ -1,5 +1,5 @@
-/* The repeat cache: direct-mapped, two lines a slot; the first is all that a further copy touches. See
- * ics_fold.h for the contract. A slot lives for one window, counted from its first copy.
+/* The repeat cache: two-way, two lines a slot; the first is all that a further copy touches. See
+ * ics_fold.h for the contract. A slot lives for one window, counted from its first copy. Called by ics_inspect.
  */
 #include "ics_fold.h"
 
@@ -7,16 +7,17 @@
 #include <stdlib.h>
 
 struct slot {
-	uint64_t hash; /* 0: free */
+	struct ics_fold_key key; /* hash 0: free */
 	uint64_t first_ns, last_ns;
 	uint32_t count;	  /* copies in this window */
 	uint32_t pending; /* of them: not yet handed over */
 	uint32_t next;	  /* count at which the next record goes */
-	uint16_t vlan_outer, vlan_inner;
-	uint8_t port, lane, encap;
-	uint8_t spare[17];
-	struct ics_record rec; /* as first sent; the copies differ in time alone */
+	uint32_t lane;
+	uint64_t spare;
+	struct ics_record rec; /* as last sent; the copies differ in time alone */
 } __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct slot) == 128, "a further copy touches one cache line, a record the next");
 
 struct ics_fold {
 	uint64_t pending;
@@ -79,52 +80,83 @@ flush(struct ics_fold *f, struct slot *s, struct ics_fold_out *out)
 }
 
 static bool
-is_same(const struct slot *s, const struct ics_record *rec)
+is_same(const struct ics_fold_key *a, const struct ics_fold_key *b)
 {
-	return s->hash == rec->frame_hash && s->vlan_outer == rec->vlan_outer && s->vlan_inner == rec->vlan_inner &&
-	       s->port == rec->port && s->encap == rec->encap;
+	return a->hash == b->hash && a->cap_len == b->cap_len && a->wire_len == b->wire_len && a->type == b->type &&
+	       a->stripped_tci == b->stripped_tci;
 }
 
-bool
-ics_fold_message(struct ics_fold *f, struct ics_record *rec, enum ics_lane lane, struct ics_fold_out *evicted)
+static inline struct slot *
+set_of(struct ics_fold *f, const struct ics_fold_key *key)
 {
-	struct slot *s = &f->slot[rec->frame_hash % ICS_FOLD_SLOTS];
+	return &f->slot[(key->hash >> 32) % (ICS_FOLD_SLOTS / 2) * 2];
+}
 
-	evicted->valid = false;
-	if (is_same(s, rec) && rec->ts_ns - s->first_ns < ICS_FOLD_WINDOW_NS) {
-		s->count++;
-		s->last_ns = rec->ts_ns;
-		if (s->count < s->next) {
-			f->live += s->pending++ == 0;
-			f->pending++;
-			return false;
-		}
-		s->next = s->count < ICS_FOLD_URGENT_FREE && lane != ICS_LANE_BULK ? s->count + 1
-			  : s->count < 10					   ? 10
-			  : s->count < 100					   ? 100
-			  : s->count < 1000					   ? 1000
-										   : UINT32_MAX;
-		rec->repeats = s->pending;
-		if (s->pending != 0) {
-			f->pending -= s->pending;
-			f->live--;
-			s->pending = 0;
-		}
-		return true;
+/* Of urgent messages the first few copies go one by one, so that a short exchange keeps its order. */
+static uint32_t
+next_after(uint32_t count, uint32_t lane)
+{
+	if (lane != ICS_LANE_BULK && count < ICS_FOLD_URGENT_FREE)
+		return count + 1;
+	return count < 10 ? 10 : count < 100 ? 100 : count < 1000 ? 1000 : UINT32_MAX;
+}
+
+void
+ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key)
+{
+	__builtin_prefetch(set_of((struct ics_fold *)f, key), 1);
+}
+
+enum ics_fold_verdict
+ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, const struct ics_record **rec,
+	      enum ics_lane *lane)
+{
+	struct slot *s = set_of(f, key);
+
+	if (!is_same(&s->key, key)) {
+		s++;
+		if (!is_same(&s->key, key))
+			return ICS_FOLD_MISS;
 	}
+	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
+		return ICS_FOLD_MISS;
+	*rec = &s->rec;
+	s->last_ns = ts_ns;
+	if (ics_likely(++s->count < s->next)) {
+		f->live += s->pending++ == 0;
+		f->pending++;
+		return ICS_FOLD_WAIT;
+	}
+	s->next = next_after(s->count, s->lane);
+	s->rec.ts_ns = ts_ns;
+	s->rec.repeats = s->pending;
+	*lane = (enum ics_lane)s->lane;
+	if (s->pending != 0) {
+		f->pending -= s->pending;
+		f->live--;
+		s->pending = 0;
+	}
+	return ICS_FOLD_SEND;
+}
+
+void
+ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec, enum ics_lane lane,
+		struct ics_fold_out *evicted)
+{
+	struct slot *s = set_of(f, key);
+
+	/* Its own slot, whose window is over; else a free one, else the one that was silent for longer. */
+	if (s->key.hash != 0 && !is_same(&s->key, key) && (is_same(&s[1].key, key) || s[1].last_ns <= s->last_ns))
+		s++;
+	evicted->valid = false;
 	if (s->pending != 0)
 		flush(f, s, evicted);
-	s->hash = rec->frame_hash;
+	s->key = *key;
 	s->first_ns = s->last_ns = rec->ts_ns;
 	s->count = 1;
-	s->next = lane == ICS_LANE_BULK ? 10 : 2;
-	s->vlan_outer = rec->vlan_outer;
-	s->vlan_inner = rec->vlan_inner;
-	s->port = rec->port;
-	s->encap = rec->encap;
-	s->lane = (uint8_t)lane;
+	s->next = next_after(1, lane);
+	s->lane = lane;
 	s->rec = *rec;
-	return true;
 }
 
 unsigned

@@ -8,7 +8,7 @@
 
 #include "ics_record.h"
 
-#define ICS_FOLD_SLOTS 1024
+#define ICS_FOLD_SLOTS 2048 /* in sets of two */
 #define ICS_FOLD_WINDOW_NS 1000000000ull
 #define ICS_FOLD_URGENT_FREE 8
 
@@ -22,15 +22,37 @@ struct ics_fold *ics_fold_init(void *mem);
 /* Frees what init allocated; memory that the caller brought stays the caller's. */
 void ics_fold_free(struct ics_fold *f);
 
-/* Looks at one message. Returns true when rec is to be sent now (rec->repeats then holds the copies that
- * waited), false when it was folded. A slot that rec pushes out of the cache is flushed into sink first.
+/* What makes two frames copies of each other, found without decoding them: all of their bytes (hash covers
+ * MACs and everything behind the type field) and how they came. Identical bytes have an identical verdict,
+ * so a copy is counted from the slot and is neither decoded nor validated again.
  */
+struct ics_fold_key {
+	uint64_t hash; /* never 0 */
+	uint32_t cap_len, wire_len;
+	uint16_t type; /* the type field */
+	uint16_t stripped_tci;
+};
+
+enum ics_fold_verdict {
+	ICS_FOLD_MISS, /* a new message: decode it, then ics_fold_insert() */
+	ICS_FOLD_WAIT, /* a copy; counted in the slot */
+	ICS_FOLD_SEND, /* a copy whose turn it is: send *rec, which holds its time and the copies that waited */
+};
+
+/* Fetches the slot that a look will want. */
+void ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key);
+/* rec: the slot's record, good until the next call; class and reasons in it are those of this copy too. */
+enum ics_fold_verdict ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns,
+				    const struct ics_record **rec, enum ics_lane *lane);
+
+/* Remembers a new message. A slot that it pushes out is flushed into *evicted (valid tells). */
 struct ics_fold_out {
-	struct ics_record rec; /* a record without frame for copies that were waiting in a reused slot */
+	struct ics_record rec; /* a record without frame for copies that were waiting */
 	bool valid;
 	enum ics_lane lane;
 };
-bool ics_fold_message(struct ics_fold *f, struct ics_record *rec, enum ics_lane lane, struct ics_fold_out *evicted);
+void ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec,
+		     enum ics_lane lane, struct ics_fold_out *evicted);
 
 /* Closes at most max slots whose window is over at now_ns, or every slot that has copies waiting when
  * now_ns is UINT64_MAX. Returns how many out[] were filled. Call it when idle and once in a while.

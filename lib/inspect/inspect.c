@@ -80,21 +80,43 @@ saturate16(uint32_t v)
 	return v < UINT16_MAX ? (uint16_t)v : UINT16_MAX;
 }
 
-/* Of MACs and IP datagram: padding, tags and labels do not make a message another one. */
-static uint64_t
-hash_message(const struct ics_inspect *in, const struct ics_pkt *pkt)
+/* MACs into the seed of a frame's hash. */
+static inline uint64_t
+seed_of(const struct ics_inspect *in, const uint8_t *macs)
 {
-	uint64_t seed = in->seed;
+	return ics_hash_mix(in->seed ^ ics_load_u64(macs), ics_load_be32(macs + 8));
+}
+
+/* Of MACs and IP datagram: padding, tags and labels do not make a message another one. A frame without them has been
+ * hashed already, when copies of it were looked for.
+ */
+static uint64_t
+hash_message(const struct ics_inspect *in, const struct ics_pkt *pkt, const struct ics_fold_key *key)
+{
 	struct ics_view ip = ics_view_sub(pkt->frame, pkt->l3_off, pkt->ip_len);
 
-	if (pkt->flags & ICS_PKT_ETHER)
-		seed = ics_hash_mix(seed ^ ics_load_u64(pkt->dmac), ics_load_be32(pkt->smac + 2));
-	return ics_hash(ip.p, ip.len, seed);
+	if (key->hash != 0 && pkt->l3_off == 14 && ip.len + 14 == pkt->frame.len)
+		return key->hash;
+	return ics_hash(ip.p, ip.len, pkt->flags & ICS_PKT_ETHER ? seed_of(in, pkt->dmac) : in->seed) | 1;
+}
+
+/* hash 0: not looked for. */
+static inline void
+make_key(const struct ics_inspect *in, const struct ics_frame *f, struct ics_fold_key *key)
+{
+	key->hash = 0;
+	if (in->fold == NULL || in->sink.push == NULL || f->cap_len < 14 || f->link != ICS_LINK_ETHERNET)
+		return;
+	key->hash = ics_hash(f->data + 14, f->cap_len - 14, seed_of(in, f->data)) | 1;
+	key->cap_len = f->cap_len;
+	key->wire_len = f->wire_len;
+	key->type = ics_load_be16(f->data + 12);
+	key->stripped_tci = f->stripped_tci;
 }
 
 static void
-build_record(const struct ics_inspect *in, const struct ics_frame *f, const struct ics_pkt *pkt, uint64_t ts_ns,
-	     struct ics_record *rec)
+build_record(const struct ics_inspect *in, const struct ics_frame *f, const struct ics_pkt *pkt,
+	     const struct ics_fold_key *key, uint64_t ts_ns, struct ics_record *rec)
 {
 	uint8_t flags = 0;
 
@@ -109,7 +131,7 @@ build_record(const struct ics_inspect *in, const struct ics_frame *f, const stru
 		 (pkt->flags & ICS_PKT_FRAGMENT ? ICS_REC_FRAGMENT : 0) | (pkt->ip_version == 4 ? ICS_REC_IP4 : 0);
 	*rec = (struct ics_record){
 		.ts_ns = ts_ns,
-		.frame_hash = hash_message(in, pkt),
+		.frame_hash = hash_message(in, pkt, key),
 		.reasons = pkt->reasons,
 		.vlan_outer = pkt->vlan[0],
 		.vlan_inner = pkt->vlan[1],
@@ -127,33 +149,32 @@ build_record(const struct ics_inspect *in, const struct ics_frame *f, const stru
 	};
 }
 
-static void
-count_message(struct ics_counters *c, const struct ics_pkt *pkt)
+static inline void
+count_message(struct ics_counters *c, uint8_t class, uint8_t encap, const struct ics_reasons *reasons)
 {
 	unsigned n;
 
-	ics_count_add(&c->class[pkt->class], 1);
-	if (ics_unlikely(pkt->encap != 0)) {
+	ics_count_add(&c->class[class], 1);
+	if (ics_unlikely(encap != 0)) {
 		for (n = 0; n < ICS_ENCAP_COUNT_COUNT; n++)
-			if (pkt->encap >> n & 1)
+			if (encap >> n & 1)
 				ics_count_add(&c->encap[n], 1);
 	}
-	if (ics_likely(ics_reasons_empty(&pkt->reasons)))
+	if (ics_likely(ics_reasons_empty(reasons)))
 		return;
-	ICS_REASONS_FOREACH(n, &pkt->reasons)
+	ICS_REASONS_FOREACH(n, reasons)
 		ics_count_add(&c->reason[n], 1);
 }
 
 static void
-inspect_deep(struct ics_inspect *in, const struct ics_frame *f, uint64_t ts_ns)
+inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, uint64_t ts_ns)
 {
 	struct ics_pkt pkt;
 	struct ics_record rec;
-	struct ics_fold_out evicted;
 	enum ics_lane lane;
 
 	ics_inspect_frame(in, f, &pkt);
-	count_message(in->counters, &pkt);
+	count_message(in->counters, pkt.class, pkt.encap, &pkt.reasons);
 	if (!ics_class_is_control((enum ics_class)pkt.class) && !(pkt.flags & ICS_PKT_EVASION))
 		return;
 	ics_count_add(&in->counters->control, 1);
@@ -161,17 +182,36 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, uint64_t ts_ns)
 		ics_count_add(&in->counters->delivered, 1);
 		return;
 	}
-	build_record(in, f, &pkt, ts_ns, &rec);
+	build_record(in, f, &pkt, key, ts_ns, &rec);
 	lane = lane_of(in, &pkt);
-	if (in->fold != NULL) {
-		bool now = ics_fold_message(in->fold, &rec, lane, &evicted);
+	if (key->hash != 0) {
+		struct ics_fold_out evicted;
 
+		ics_fold_insert(in->fold, key, &rec, lane, &evicted);
 		if (ics_unlikely(evicted.valid))
 			hand_over(in, evicted.lane, &evicted.rec, NULL);
-		if (!now)
-			return;
 	}
 	hand_over(in, lane, &rec, f->data);
+}
+
+/* A copy of a message in the repeat cache is counted from there; anything else is looked at. */
+static inline void
+inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, uint64_t ts_ns)
+{
+	const struct ics_record *rec;
+	enum ics_fold_verdict verdict = ICS_FOLD_MISS;
+	enum ics_lane lane;
+
+	if (ics_likely(key->hash != 0))
+		verdict = ics_fold_look(in->fold, key, ts_ns, &rec, &lane);
+	if (verdict == ICS_FOLD_MISS) {
+		inspect_new(in, f, key, ts_ns);
+		return;
+	}
+	count_message(in->counters, rec->class, rec->encap & 0x1f, &rec->reasons);
+	ics_count_add(&in->counters->control, 1);
+	if (ics_unlikely(verdict == ICS_FOLD_SEND))
+		hand_over(in, lane, rec, f->data);
 }
 
 static void
@@ -201,6 +241,7 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 	struct ics_counters *c = in->counters;
 	uint32_t plain_ip4 = 0, plain_ip6 = 0, plain_arp = 0, snapped = 0;
 	uint64_t bytes = 0;
+	struct ics_fold_key key[ICS_BURST_MAX];
 	uint8_t deep[ICS_BURST_MAX];
 	unsigned n_deep = 0;
 
@@ -227,8 +268,13 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 		ics_count_add(&c->class[ICS_CLASS_ip6_other], plain_ip6);
 	if (plain_arp != 0)
 		ics_count_add(&c->class[ICS_CLASS_arp], plain_arp);
+	for (unsigned i = 0; i < n_deep; i++) {
+		make_key(in, &frames[deep[i]], &key[i]);
+		if (ics_likely(key[i].hash != 0))
+			ics_fold_prefetch(in->fold, &key[i]);
+	}
 	for (unsigned i = 0; i < n_deep; i++)
-		inspect_deep(in, &frames[deep[i]], ts_ns);
+		inspect_deep(in, &frames[deep[i]], &key[i], ts_ns);
 	if (ics_unlikely(++in->since_sweep >= SWEEP_EVERY))
 		ics_inspect_idle(in, ts_ns);
 }
