@@ -1,0 +1,50 @@
+"""What the suites share: where the programs are (ICMPSCOPE_BUILD, default build), where the captures of others are
+(ICMPSCOPE_CAPTURES, default ../shared/captures beside the repository), and the reader."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "dts" / "vectors"
+
+
+def program(name):
+    path = Path(os.environ.get("ICMPSCOPE_BUILD", ROOT / "build")).resolve() / "app" / name / name
+    if not path.exists():
+        pytest.fail(f"{path} is missing: build first, or set ICMPSCOPE_BUILD", pytrace=False)
+    return path
+
+
+class Reader:
+    """icmpscope-read as a function; sanitizer findings fail the test."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def run(self, *args, **kwargs):
+        r = subprocess.run([self.path, *args], capture_output=True, timeout=120, **kwargs)
+        assert r.returncode in (0, 1, 2), r.stderr.decode(errors="replace")
+        assert b"Sanitizer" not in r.stderr and b"runtime error" not in r.stderr, r.stderr.decode(errors="replace")
+        return r
+
+    def json(self, *args, status=0, **kwargs):
+        r = self.run("--json", *args, **kwargs)
+        assert r.returncode == status, r.stderr.decode(errors="replace")
+        return json.loads(r.stdout.decode("ascii"))
+
+
+@pytest.fixture(scope="session")
+def reader():
+    return Reader(program("icmpscope-read"))
+
+
+@pytest.fixture(scope="session")
+def captures():
+    path = Path(os.environ.get("ICMPSCOPE_CAPTURES", ROOT.parent / "shared" / "captures"))
+    if not (path / "index.tsv").exists():
+        pytest.skip(f"no captures in {path}: ICMPSCOPE_CAPTURES names the folder that holds index.tsv")
+    return path
