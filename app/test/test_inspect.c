@@ -277,6 +277,49 @@ test_a_burst_counts_frames_bytes_and_snapshots(void **state)
 	free(r);
 }
 
+/* A hop limit of 64 breaks one rule; the fixture's checksums are wrong throughout. */
+#define NS_HL64 ETHER "86dd" "60000000" "0018" "3a" "40" "fe800000000000000000000000000001" ALL_NODES                   \
+		"8700000000000000fe800000000000000000000000000001"
+
+static void
+test_a_rule_keeps_its_times_and_first_frame(void **state)
+{
+	struct ics_count_snapshot s = {0};
+	struct rig *r = rig_new();
+	struct ics_view v;
+	uint8_t b[256];
+	uint32_t wire_len, n = bytes_of(NS_HL64, b);
+
+	v = ics_count_exemplar(&r->c, ICS_REASON_nd_hop_limit, &wire_len);
+	assert_int_equal(v.len, 0);
+	assert_int_equal(wire_len, 0);
+	r->in.fold = ics_fold_init(NULL);
+	feed(r, NS, 500);
+	feed(r, NS_HL64, 1000);
+	feed(r, NS_HL64, 2000); /* a copy */
+	feed(r, NS_HL64 "00", 3000);
+	ics_count_snapshot_add(&s, &r->c);
+	assert_int_equal(s.reason[ICS_REASON_nd_hop_limit], 3);
+	assert_int_equal(s.reason_first_ns[ICS_REASON_nd_hop_limit], 1000);
+	assert_int_equal(s.reason_last_ns[ICS_REASON_nd_hop_limit], 3000);
+	assert_int_equal(s.reason_first_ns[ICS_REASON_icmp6_checksum], 500);
+	assert_int_equal(s.reason_first_ns[ICS_REASON_nd_code], 0);
+	v = ics_count_exemplar(&r->c, ICS_REASON_nd_hop_limit, &wire_len);
+	assert_int_equal(v.len, n);
+	assert_int_equal(wire_len, n);
+	assert_memory_equal(v.p, b, n);
+	/* two workers: the earliest and the latest */
+	ics_count_reason(&r->c, ICS_REASON_nd_code, 7, b, sizeof(b), 1000);
+	ics_count_snapshot_add(&s, &r->c);
+	assert_int_equal(s.reason_first_ns[ICS_REASON_nd_hop_limit], 1000);
+	assert_int_equal(s.reason[ICS_REASON_nd_hop_limit], 6);
+	v = ics_count_exemplar(&r->c, ICS_REASON_nd_code, &wire_len);
+	assert_int_equal(v.len, ICS_EXEMPLAR_MAX);
+	assert_int_equal(wire_len, 1000);
+	ics_fold_free(r->in.fold);
+	free(r);
+}
+
 static void
 test_names(void **state)
 {
@@ -307,6 +350,7 @@ main(void)
 		cmocka_unit_test(test_without_a_sink_it_only_counts),
 		cmocka_unit_test(test_what_the_frame_hash_covers),
 		cmocka_unit_test(test_a_burst_counts_frames_bytes_and_snapshots),
+		cmocka_unit_test(test_a_rule_keeps_its_times_and_first_frame),
 		cmocka_unit_test(test_names),
 	};
 

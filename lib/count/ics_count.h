@@ -7,6 +7,7 @@
 
 #include "ics_classify.h"
 #include "ics_reason.h"
+#include "ics_wire.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,17 @@ enum ics_encap_count {
 	ICS_ENCAP_COUNT_COUNT
 };
 
+/* What is kept beside the count of a rule: when it fired, and the first frame that broke it. The frame is written
+ * once, before exemplar_len is published; 0 means that there is none yet.
+ */
+#define ICS_EXEMPLAR_MAX 128
+struct ics_reason_note {
+	ics_counter first_ns, last_ns;
+	_Atomic uint32_t exemplar_len;
+	uint32_t exemplar_wire_len;
+	uint8_t exemplar[ICS_EXEMPLAR_MAX];
+};
+
 struct ics_counters {
 	ics_counter frames;
 	ics_counter bytes;   /* on the wire, without FCS */
@@ -36,6 +48,7 @@ struct ics_counters {
 	ics_counter dropped[ICS_DROP_COUNT]; /* of them: lost, by cause */
 	ics_counter dropped_class[ICS_CLASS_COUNT]; /* the same, by class */
 	ics_counter records;		   /* records handed over */
+	struct ics_reason_note note[ICS_REASON_COUNT];
 } __attribute__((aligned(64)));
 
 /* A copy taken at one moment, summable. */
@@ -43,6 +56,8 @@ struct ics_count_snapshot {
 	uint64_t frames, bytes, snapped;
 	uint64_t class[ICS_CLASS_COUNT];
 	uint64_t reason[ICS_REASON_COUNT];
+	uint64_t reason_first_ns[ICS_REASON_COUNT]; /* ns since the epoch; 0 where it never fired */
+	uint64_t reason_last_ns[ICS_REASON_COUNT];
 	uint64_t encap[ICS_ENCAP_COUNT_COUNT];
 	uint64_t control, delivered, records;
 	uint64_t dropped[ICS_DROP_COUNT];
@@ -60,6 +75,22 @@ ics_count_get(const ics_counter *c)
 {
 	return atomic_load_explicit((ics_counter *)c, memory_order_relaxed);
 }
+
+/* One more message that broke rule n. Called by the one writer. */
+void ics_count_reason(struct ics_counters *c, unsigned n, uint64_t ts_ns, const uint8_t *frame, uint32_t cap_len,
+		      uint32_t wire_len);
+/* The same for a copy of a message counted before. */
+static inline void
+ics_count_reason_copy(struct ics_counters *c, unsigned n, uint64_t ts_ns)
+{
+	ics_count_add(&c->reason[n], 1);
+	atomic_store_explicit(&c->note[n].last_ns, ts_ns, memory_order_relaxed);
+}
+
+/* The first frame that broke rule n (its first bytes), or one of length 0. *wire_len is its length on the wire.
+ * Good as long as c is.
+ */
+struct ics_view ics_count_exemplar(const struct ics_counters *c, unsigned n, uint32_t *wire_len);
 
 /* Adds what c holds now to *sum; zero-initialise *sum first. */
 void ics_count_snapshot_add(struct ics_count_snapshot *sum, const struct ics_counters *c);

@@ -150,20 +150,14 @@ build_record(const struct ics_inspect *in, const struct ics_frame *f, const stru
 }
 
 static inline void
-count_message(struct ics_counters *c, uint8_t class, uint8_t encap, const struct ics_reasons *reasons)
+count_class(struct ics_counters *c, uint8_t class, uint8_t encap)
 {
-	unsigned n;
-
 	ics_count_add(&c->class[class], 1);
-	if (ics_unlikely(encap != 0)) {
-		for (n = 0; n < ICS_ENCAP_COUNT_COUNT; n++)
-			if (encap >> n & 1)
-				ics_count_add(&c->encap[n], 1);
-	}
-	if (ics_likely(ics_reasons_empty(reasons)))
+	if (ics_likely(encap == 0))
 		return;
-	ICS_REASONS_FOREACH(n, reasons)
-		ics_count_add(&c->reason[n], 1);
+	for (unsigned n = 0; n < ICS_ENCAP_COUNT_COUNT; n++)
+		if (encap >> n & 1)
+			ics_count_add(&c->encap[n], 1);
 }
 
 static void
@@ -172,9 +166,13 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 	struct ics_pkt pkt;
 	struct ics_record rec;
 	enum ics_lane lane;
+	unsigned n;
 
 	ics_inspect_frame(in, f, &pkt);
-	count_message(in->counters, pkt.class, pkt.encap, &pkt.reasons);
+	count_class(in->counters, pkt.class, pkt.encap);
+	if (ics_unlikely(!ics_reasons_empty(&pkt.reasons)))
+		ICS_REASONS_FOREACH(n, &pkt.reasons)
+			ics_count_reason(in->counters, n, ts_ns, f->data, f->cap_len, f->wire_len);
 	if (!ics_class_is_control((enum ics_class)pkt.class) && !(pkt.flags & ICS_PKT_EVASION))
 		return;
 	ics_count_add(&in->counters->control, 1);
@@ -201,6 +199,7 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics
 	const struct ics_record *rec;
 	enum ics_fold_verdict verdict = ICS_FOLD_MISS;
 	enum ics_lane lane;
+	unsigned n;
 
 	if (ics_likely(key->hash != 0))
 		verdict = ics_fold_look(in->fold, key, ts_ns, &rec, &lane);
@@ -208,7 +207,10 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics
 		inspect_new(in, f, key, ts_ns);
 		return;
 	}
-	count_message(in->counters, rec->class, rec->encap & 0x1f, &rec->reasons);
+	count_class(in->counters, rec->class, rec->encap & 0x1f);
+	if (ics_unlikely(!ics_reasons_empty(&rec->reasons)))
+		ICS_REASONS_FOREACH(n, &rec->reasons)
+			ics_count_reason_copy(in->counters, n, ts_ns);
 	ics_count_add(&in->counters->control, 1);
 	if (ics_unlikely(verdict == ICS_FOLD_SEND))
 		hand_over(in, lane, rec, f->data);
