@@ -1,0 +1,74 @@
+/* What the families of endpoints share: the row that describes one, and the checks of its parameter. The table of all
+ * rows is in endpoints.c. Handlers run on the control core.
+ */
+#ifndef ICS_EXPORT_ENDPOINT_H
+#define ICS_EXPORT_ENDPOINT_H
+
+#include "ics_export.h"
+#include "reply.h"
+
+/* params: text behind the first comma of the command, NULL without one, at most 1,023 bytes. */
+typedef void (*endpoint_fn)(const struct ics_export_source *src, const char *params, struct reply *r);
+
+struct endpoint {
+	const char *command; /* at most 55 characters of A-Z a-z 0-9 _ / */
+	const char *help;    /* at most 127 characters */
+	endpoint_fn fn;
+};
+
+/* NULL past the last. */
+const struct endpoint *endpoint_at(unsigned i);
+const struct endpoint *endpoint_find(const char *command);
+
+/* Each returns false after it has put an error into r that says what is allowed; what: "a worker". */
+bool param_none(struct reply *r, const char *params);
+bool param_number(struct reply *r, const char *params, const char *what, uint64_t *out);
+/* A number below n; an absent parameter is refused as well. */
+bool param_index(struct reply *r, const char *params, const char *what, uint64_t n, uint64_t *out);
+/* The same or nothing: *out is then ICS_EXPORT_ALL. */
+bool param_index_or_all(struct reply *r, const char *params, const char *what, uint64_t n, uint32_t *out);
+/* "START" or nothing (0), for lists. */
+bool param_start(struct reply *r, const char *params, uint64_t *start);
+/* "START[,COUNT]" or nothing (from 0 on, all that fit), for tables. */
+bool param_page(struct reply *r, const char *params, uint64_t *start, uint64_t *count);
+
+/* "10", "100.10", "none". */
+char *segment_vlan(const struct ics_segment_key *k, char buf[static 16]);
+
+/* tel_info.c */
+void tel_info(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_count.c */
+void tel_classes(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_reasons(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_dropped(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_encapsulation(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_reason.c */
+void tel_reason_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_reason_info(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_worker.c */
+void tel_worker_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_worker_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_worker_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_port.c */
+void tel_port_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_port_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_port_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_detector.c */
+void tel_detector_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_detector_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_detector_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_anomaly.c */
+void tel_anomaly_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_anomaly_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_anomaly_table(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_anomaly_evidence(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_router.c */
+void tel_router_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_router_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_router_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_segment.c */
+void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_segment_table(const struct ics_export_source *src, const char *params, struct reply *r);
+
+#endif

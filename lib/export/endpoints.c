@@ -1,0 +1,57 @@
+/* The table of endpoints: what is registered is what stands here. A family has list, info and (where there can be many) table, as DPDK's own families have, so that its client's FOREACH works on them.
+ */
+#include "endpoint.h"
+
+#include <string.h>
+
+#define FAMILY(name, what, item)                                                                                       \
+	{"/icmpscope/" #name "/list", what ". Parameters: START", tel_##name##_list},                                  \
+	{                                                                                                              \
+		"/icmpscope/" #name "/info", "All about one. Parameters: " item, tel_##name##_info                     \
+	}
+#define TABLE(name, start)                                                                                             \
+	{                                                                                                              \
+		"/icmpscope/" #name "/table",                                                                          \
+			"Columns, with total, next and more. Parameters: START[,COUNT], START a " start,               \
+			tel_##name##_table                                                                             \
+	}
+
+static const struct endpoint endpoints[] = {
+	{"/icmpscope/info", "Version, uptime, mode, conservation: received, classified, delivered, dropped", tel_info},
+	{"/icmpscope/classes", "Frames by class, exact. Parameters: WORKER or none", tel_classes},
+	{"/icmpscope/reasons", "Messages by rule, exact. Parameters: WORKER or none", tel_reasons},
+	{"/icmpscope/dropped", "Messages lost between worker and control core by class. Parameters: WORKER or none",
+	 tel_dropped},
+	{"/icmpscope/encapsulation", "Frames by what they were wrapped in. Parameters: WORKER or none",
+	 tel_encapsulation},
+	FAMILY(reason, "Names of the rules", "NAME"),
+	FAMILY(worker, "Numbers of the workers", "WORKER"),
+	TABLE(worker, "worker"),
+	FAMILY(port, "Numbers of the ports", "PORT"),
+	TABLE(port, "port"),
+	FAMILY(detector, "Names of the detectors", "NAME"),
+	TABLE(detector, "row number"),
+	FAMILY(anomaly, "Ids of the anomalies that are kept", "ID"),
+	TABLE(anomaly, "sequence number"),
+	{"/icmpscope/anomaly/evidence", "The frame that opened an anomaly, in hexadecimal. Parameters: ID",
+	 tel_anomaly_evidence},
+	FAMILY(router, "Ids of the routers", "ID"),
+	TABLE(router, "router id"),
+	FAMILY(segment, "Ids of the segments", "ID"),
+	TABLE(segment, "segment id"),
+};
+
+const struct endpoint *
+endpoint_at(unsigned i)
+{
+	return i < ICS_ARRAY_LEN(endpoints) ? &endpoints[i] : NULL;
+}
+
+const struct endpoint *
+endpoint_find(const char *command)
+{
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(endpoints); i++)
+		if (strcmp(endpoints[i].command, command) == 0)
+			return &endpoints[i];
+	return NULL;
+}

@@ -1,0 +1,108 @@
+/* The DPDK telemetry v2 endpoints under /icmpscope (docs/telemetry.md). Telemetry's client threads never touch live
+ * state: a callback hands its request to the control core, which answers from its loop in ics_export_poll(), so
+ * a slow or hostile client delays only itself. The program describes itself in a struct ics_export_source.
+ */
+#ifndef ICS_EXPORT_H
+#define ICS_EXPORT_H
+
+#include "ics_count.h"
+#include "ics_engine.h"
+#include "ics_ring.h"
+
+/* How long a client waits for the control core before it is told so. */
+#define ICS_EXPORT_WAIT_MS 150
+
+/* What a worker counts besides struct ics_counters. One writer, the worker. seq is odd while a burst is being
+ * counted, so that a reader can tell a snapshot at rest from one in the middle.
+ */
+struct ics_worker_stats {
+	ics_counter seq;
+	ics_counter busy_tsc; /* cycles of polls that gave frames */
+	ics_counter idle_tsc; /* cycles of polls that gave none */
+	ics_counter polls;    /* all of them */
+	ics_counter bursts;   /* those that gave frames */
+	ics_counter packets;
+	ics_counter pending;    /* messages that wait in the fold cache */
+	ics_counter linearised; /* frames in several buffers, copied together */
+	ics_counter cut;        /* of them longer than the copy holds: inspected up to there */
+} __attribute__((aligned(64)));
+
+/* Starts and ends what one burst counts. */
+static inline void
+ics_worker_stats_begin(struct ics_worker_stats *s)
+{
+	ics_count_add(&s->seq, 1);
+	atomic_thread_fence(memory_order_release);
+}
+
+static inline void
+ics_worker_stats_end(struct ics_worker_stats *s)
+{
+	atomic_store_explicit(&s->seq, atomic_load_explicit(&s->seq, memory_order_relaxed) + 1, memory_order_release);
+}
+
+struct ics_export_worker {
+	const struct ics_counters *counters;
+	const struct ics_worker_stats *stats;
+	const struct ics_ring *ring;
+	unsigned port, queue, lcore, cpu;
+	int node;      /* NUMA node of the CPU, -1 unknown */
+	int port_node; /* of the port */
+	bool shared;   /* the CPU runs another thread of this program too */
+};
+
+struct ics_export_port {
+	const char *device; /* as the operator wrote it */
+	const char *driver;
+	const char *clock; /* "tsc" or "capture" */
+	int node;
+	unsigned queues;
+	bool link_up;
+	uint32_t link_mbps; /* 0: unknown */
+	/* of rte_eth_stats, as of the latest reading */
+	uint64_t rx_packets, rx_bytes, missed, errors, no_mbuf;
+	uint64_t capture_frames; /* frames in a capture that is played once; 0 otherwise */
+	bool capture_read;
+};
+
+/* Read by the control core only, in ics_export_poll(). Strings and arrays belong to the program. */
+struct ics_export_source {
+	const char *version;
+	const char *mode; /* "live", "capture" or "loop" */
+	const char *sandbox;
+	struct ics_engine *engine;
+	const struct ics_export_worker *workers;
+	const struct ics_export_port *ports;
+	unsigned n_workers, n_ports;
+	unsigned main_cpu;
+	uint64_t tsc_hz;
+	uint64_t start_ns; /* since the epoch */
+	uint64_t uptime_ns;
+	uint64_t memory_mb;
+	bool hugepages;
+	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
+};
+
+/* Both identities of the design, summed over workers (or of one). pending is what fold caches hold. exact:
+ * every worker was between two bursts while it was read; then the identities hold to the last frame.
+ */
+struct ics_conservation {
+	uint64_t frames, classes_sum;
+	uint64_t control, delivered, pending, dropped;
+	uint64_t dropped_cause[ICS_DROP_COUNT];
+	uint64_t records;
+	bool exact;
+};
+void ics_export_conservation(const struct ics_export_source *src, struct ics_conservation *out);
+/* Counters of all workers, or of one (w < n_workers); true when each was read between two bursts. */
+#define ICS_EXPORT_ALL UINT32_MAX
+bool ics_export_counts(const struct ics_export_source *src, uint32_t w, struct ics_count_snapshot *out);
+
+/* Registers every endpoint; -errno of rte_telemetry_register_cmd(). src must live until ics_export_close(). */
+int ics_export_open(const struct ics_export_source *src);
+/* Answers at most max waiting requests; returns how many. Control core only, it never blocks. */
+unsigned ics_export_poll(unsigned max);
+/* Endpoints cannot be taken back: from here on they answer that the program is stopping. */
+void ics_export_close(void);
+
+#endif

@@ -1,0 +1,96 @@
+/* /icmpscope/info: one flat dict that says whether the program is well: what runs, both conservation identities,
+ * what was lost and why, how full the model is.
+ */
+#include "endpoint.h"
+
+#include "ics_report.h"
+
+static void
+add_conservation(const struct ics_export_source *src, struct reply *r)
+{
+	struct ics_conservation c;
+	char key[64];
+
+	ics_export_conservation(src, &c);
+	reply_uint(r, "frames", c.frames);
+	reply_uint(r, "classes_sum", c.classes_sum);
+	reply_uint(r, "control", c.control);
+	reply_uint(r, "delivered", c.delivered);
+	reply_uint(r, "pending", c.pending);
+	reply_uint(r, "dropped", c.dropped);
+	for (unsigned i = 0; i < ICS_DROP_COUNT; i++) {
+		snprintf(key, sizeof(key), "dropped_%s", ics_drop_name(i));
+		reply_uint(r, key, c.dropped_cause[i]);
+	}
+	/* In the middle of a burst the sums may be a burst apart: then exact is 0 and ok says nothing. */
+	reply_uint(r, "conservation_ok", c.frames == c.classes_sum && c.control == c.delivered + c.pending + c.dropped);
+	reply_uint(r, "conservation_exact", c.exact);
+	reply_uint(r, "records", c.records);
+	reply_uint(r, "consumed_records", src->consumed_records);
+	reply_uint(r, "consumed_messages", src->consumed_messages);
+}
+
+static void
+add_ports(const struct ics_export_source *src, struct reply *r)
+{
+	uint64_t missed = 0, errors = 0, no_mbuf = 0, left = 0;
+
+	for (unsigned i = 0; i < src->n_ports; i++) {
+		missed += src->ports[i].missed;
+		errors += src->ports[i].errors;
+		no_mbuf += src->ports[i].no_mbuf;
+		left += src->ports[i].capture_frames != 0 && !src->ports[i].capture_read;
+	}
+	reply_uint(r, "ports", src->n_ports);
+	reply_uint(r, "workers", src->n_workers);
+	reply_uint(r, "missed", missed);
+	reply_uint(r, "errors", errors);
+	reply_uint(r, "no_mbuf", no_mbuf);
+	reply_uint(r, "captures_unread", left);
+}
+
+static void
+add_findings(const struct ics_export_source *src, struct reply *r)
+{
+	struct ics_anomaly_stats a;
+	struct ics_model_stats m;
+
+	ics_anomaly_stats(ics_engine_anomalies(src->engine), &a);
+	reply_uint(r, "anomalies_open", a.open);
+	reply_uint(r, "anomalies_kept", a.kept);
+	reply_uint(r, "anomalies_opened", a.opened);
+	reply_uint(r, "anomalies_cleared", a.cleared);
+	reply_uint(r, "anomalies_overwritten", a.overwritten);
+	reply_uint(r, "anomalies_not_opened", a.not_opened);
+	reply_uint(r, "anomaly_last_seq", a.last_seq);
+	ics_model_stats(ics_engine_model(src->engine), &m);
+	reply_uint(r, "segments", m.segments);
+	reply_uint(r, "routers", m.routers);
+	reply_uint(r, "hosts", m.hosts);
+	reply_uint(r, "bindings", m.bindings);
+	reply_uint(r, "segment_drops", m.segment_drops);
+	reply_uint(r, "router_drops", m.router_drops);
+	reply_uint(r, "host_evictions", m.host_evictions);
+	reply_uint(r, "binding_evictions", m.binding_evictions);
+}
+
+void
+tel_info(const struct ics_export_source *src, const char *params, struct reply *r)
+{
+	char when[32];
+
+	if (!param_none(r, params))
+		return;
+	reply_text(r, "version", "%s", src->version);
+	reply_text(r, "mode", "%s", src->mode);
+	reply_text(r, "sandbox", "%s", src->sandbox);
+	reply_text(r, "started", "%s", ics_report_time(src->start_ns, when));
+	reply_uint(r, "uptime_s", src->uptime_ns / 1000000000ull);
+	add_conservation(src, r);
+	add_ports(src, r);
+	add_findings(src, r);
+	reply_uint(r, "main_cpu", src->main_cpu);
+	reply_uint(r, "tsc_hz", src->tsc_hz);
+	reply_uint(r, "hugepages", src->hugepages);
+	reply_uint(r, "memory_mb", src->memory_mb);
+}

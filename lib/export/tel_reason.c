@@ -1,0 +1,45 @@
+/* /icmpscope/reason/list and info,NAME: what each rule says, and where it says so. */
+#include "endpoint.h"
+
+void
+tel_reason_list(const struct ics_export_source *src, const char *params, struct reply *r)
+{
+	uint64_t start;
+
+	if (!param_start(r, params, &start))
+		return;
+	reply_list_kind(r, REPLY_LIST_TEXT);
+	for (uint64_t i = start; i < ICS_REASON_COUNT; i++)
+		if (!reply_list_text(r, ics_reason_info((unsigned)i)->name))
+			return;
+}
+
+void
+tel_reason_info(const struct ics_export_source *src, const char *params, struct reply *r)
+{
+	int n = params != NULL ? ics_reason_find(params) : -1;
+	const struct ics_reason_info *info;
+	struct ics_count_snapshot c;
+
+	if (n < 0) {
+		reply_error(r, "%.40s is not a rule: /icmpscope/reason/list names them",
+			    params != NULL ? params : "nothing");
+		return;
+	}
+	info = ics_reason_info((unsigned)n);
+	ics_export_counts(src, ICS_EXPORT_ALL, &c);
+	reply_text(r, "name", "%s", info->name);
+	reply_text(r, "id", "%s", info->id);
+	reply_text(r, "section", "%s", info->section);
+	reply_text(r, "class", "%s", ics_reason_class_name(info->cls));
+	reply_text(r, "severity", "%s", ics_severity_name(info->severity));
+	reply_text(r, "rfc", "%s", info->rfc);
+	reply_uint(r, "stateful", (info->flags & ICS_REASON_STATEFUL) != 0);
+	reply_uint(r, "lenient", (info->flags & ICS_REASON_LENIENT) != 0);
+	reply_uint(r, "count",
+		   c.reason[n] + ((info->flags & ICS_REASON_STATEFUL)
+					  ? ics_engine_reason_count(src->engine, (enum ics_reason)n)
+					  : 0));
+	reply_long(r, "condition", info->condition);
+	reply_long(r, "receiver", info->receiver);
+}

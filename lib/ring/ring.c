@@ -1,0 +1,234 @@
+/* Record sink and source on rte_ring (design: The record). The producer writes header and frame straight into
+ * reserved ring memory; the consumer reads them in place and copies only the frame that wraps. Called by workers
+ * (push) and by the control core (drain).
+ */
+#include "ics_ring.h"
+
+#include "ics_compat.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_ring.h>
+#include <rte_ring_peek_zc.h>
+#include <stdio.h>
+
+#define ELEM ICS_RECORD_ELEM
+#define RECORD_ELEMS_MAX (1 + (ICS_RECORD_FRAME_MAX + ELEM - 1) / ELEM)
+/* Elements looked at in one go: enough for a few longest records, little enough to give space back early. */
+#define DRAIN_ELEMS 1024
+
+_Static_assert(DRAIN_ELEMS >= 2 * RECORD_ELEMS_MAX, "a whole record fits into one look");
+_Static_assert(ICS_RING_MIN >= 4 * RECORD_ELEMS_MAX, "three quarters of a ring hold the longest record");
+
+/* One direction of one lane. peak is written by the producer alone. */
+struct lane {
+	struct rte_ring *ring;
+	unsigned size;
+	unsigned reserve;
+	_Atomic uint64_t peak;
+	RTE_CACHE_GUARD
+};
+
+struct ics_ring {
+	struct lane urgent, bulk;
+	/* the consumer's: a frame that wraps is put together here */
+	uint8_t scratch[ICS_RECORD_FRAME_MAX + ELEM];
+};
+
+static bool
+is_size(unsigned n)
+{
+	return n >= ICS_RING_MIN && n <= ICS_RING_MAX && (n & (n - 1)) == 0;
+}
+
+static int
+lane_init(struct lane *l, const char *name, const char *suffix, unsigned size, int socket)
+{
+	char full[RTE_RING_NAMESIZE];
+
+	snprintf(full, sizeof(full), "%.20s%s", name, suffix);
+	/* One element of a ring of this size cannot be used; lanes have thousands. */
+	l->ring = rte_ring_create_elem(full, ELEM, size, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (l->ring == NULL)
+		return -rte_errno;
+	l->size = size - 1;
+	return 0;
+}
+
+struct ics_ring *
+ics_ring_new(const char *name, unsigned urgent, unsigned bulk, int socket)
+{
+	struct ics_ring *r;
+	int rc;
+
+	if (!is_size(urgent) || !is_size(bulk)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	r = rte_zmalloc_socket(name, sizeof(*r), RTE_CACHE_LINE_SIZE, socket);
+	if (r == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	rc = lane_init(&r->urgent, name, "_u", urgent, socket);
+	if (rc == 0)
+		rc = lane_init(&r->bulk, name, "_b", bulk, socket);
+	if (rc != 0) {
+		ics_ring_free(r);
+		errno = -rc;
+		return NULL;
+	}
+	r->urgent.reserve = urgent / 4;
+	return r;
+}
+
+void
+ics_ring_free(struct ics_ring *r)
+{
+	if (r == NULL)
+		return;
+	rte_ring_free(r->bulk.ring);
+	rte_ring_free(r->urgent.ring);
+	rte_free(r);
+}
+
+uint64_t
+ics_ring_bytes(unsigned urgent, unsigned bulk)
+{
+	return ((uint64_t)urgent + bulk) * ELEM + sizeof(struct ics_ring) + 2 * sizeof(struct rte_ring);
+}
+
+/* Header, then frame, into n elements that may lie in two pieces. Padding behind the frame is left as it was: it is
+ * never read.
+ */
+static void
+put_record(const struct rte_ring_zc_data *z, unsigned n, const struct ics_record *rec, const uint8_t *frame)
+{
+	uint8_t *body;
+	uint32_t first;
+
+	memcpy(z->ptr1, rec, ELEM);
+	if (n == 1)
+		return;
+	if (z->n1 == 1) {
+		memcpy(z->ptr2, frame, rec->cap_len);
+		return;
+	}
+	body = (uint8_t *)z->ptr1 + ELEM;
+	first = (z->n1 - 1) * ELEM;
+	if (ics_likely(first >= rec->cap_len)) {
+		memcpy(body, frame, rec->cap_len);
+	} else {
+		memcpy(body, frame, first);
+		memcpy(z->ptr2, frame + first, rec->cap_len - first);
+	}
+}
+
+int
+ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	struct ics_ring *r = ring;
+	struct lane *l = lane == ICS_LANE_BULK ? &r->bulk : &r->urgent;
+	unsigned n = ics_record_elems(rec->cap_len);
+	struct rte_ring_zc_data z;
+	unsigned left;
+	uint64_t used;
+
+	if (rte_ring_enqueue_zc_bulk_elem_start(l->ring, ELEM, n, &z, &left) == 0)
+		return -ENOSPC;
+	if (lane == ICS_LANE_URGENT && left < l->reserve) {
+		rte_ring_enqueue_zc_elem_finish(l->ring, 0);
+		return -ENOSPC;
+	}
+	put_record(&z, n, rec, frame);
+	rte_ring_enqueue_zc_elem_finish(l->ring, n);
+	used = l->size - left;
+	if (ics_unlikely(used > atomic_load_explicit(&l->peak, memory_order_relaxed)))
+		atomic_store_explicit(&l->peak, used, memory_order_relaxed);
+	return 0;
+}
+
+/* Where element i of the look lies. */
+static const uint8_t *
+elem_at(const struct rte_ring_zc_data *z, unsigned i)
+{
+	return i < z->n1 ? (const uint8_t *)z->ptr1 + (size_t)i * ELEM
+			 : (const uint8_t *)z->ptr2 + (size_t)(i - z->n1) * ELEM;
+}
+
+/* The frame behind the header at element i, in one piece. */
+static struct ics_view
+frame_at(struct ics_ring *r, const struct rte_ring_zc_data *z, unsigned i, unsigned cap_len)
+{
+	uint32_t first;
+
+	if (cap_len == 0)
+		return (struct ics_view){0};
+	if (i + 1 >= z->n1 || i + ics_record_elems(cap_len) <= z->n1)
+		return (struct ics_view){.p = elem_at(z, i + 1), .len = cap_len};
+	first = (z->n1 - i - 1) * ELEM;
+	if (first >= cap_len)
+		first = cap_len;
+	memcpy(r->scratch, elem_at(z, i + 1), first);
+	memcpy(r->scratch + first, z->ptr2, cap_len - first);
+	return (struct ics_view){.p = r->scratch, .len = cap_len};
+}
+
+/* Bounded by max records; each look gives its space back before the next. */
+static unsigned
+drain(struct ics_ring *r, struct lane *l, unsigned max, ics_ring_record_fn cb, void *ctx)
+{
+	struct rte_ring_zc_data z;
+	unsigned done = 0, n, i;
+
+	while (done < max) {
+		n = rte_ring_dequeue_zc_burst_elem_start(l->ring, ELEM, DRAIN_ELEMS, &z, NULL);
+		for (i = 0; i < n && done < max; done++) {
+			const struct ics_record *rec = (const struct ics_record *)elem_at(&z, i);
+			unsigned elems = ics_record_elems(rec->cap_len);
+
+			/* The look may end inside a record: that one waits for the next look. */
+			if (i + elems > n)
+				break;
+			cb(ctx, rec, frame_at(r, &z, i, rec->cap_len));
+			i += elems;
+		}
+		rte_ring_dequeue_zc_elem_finish(l->ring, i);
+		if (i == 0)
+			break;
+	}
+	return done;
+}
+
+unsigned
+ics_ring_drain_urgent(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx)
+{
+	return drain(r, &r->urgent, max_records, cb, ctx);
+}
+
+unsigned
+ics_ring_drain_bulk(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx)
+{
+	return drain(r, &r->bulk, max_records, cb, ctx);
+}
+
+static void
+stats(const struct lane *l, struct ics_ring_stats *out)
+{
+	out->size = l->size;
+	out->used = rte_ring_count(l->ring);
+	out->peak = atomic_load_explicit((_Atomic uint64_t *)&l->peak, memory_order_relaxed);
+}
+
+void
+ics_ring_stats_urgent(const struct ics_ring *r, struct ics_ring_stats *out)
+{
+	stats(&r->urgent, out);
+}
+
+void
+ics_ring_stats_bulk(const struct ics_ring *r, struct ics_ring_stats *out)
+{
+	stats(&r->bulk, out);
+}
