@@ -23,13 +23,13 @@ enum ics_fact_type { ICS_FACT_UINT, ICS_FACT_TEXT, ICS_FACT_BOOL, ICS_FACT_SECON
 struct ics_fact {
 	const char *key;
 	enum ics_fact_type type;
-	uint64_t u;   /* UINT, BOOL; SECONDS in milliseconds */
+	uint64_t u;                   /* UINT, BOOL; SECONDS in milliseconds */
 	char text[ICS_FACT_TEXT_LEN]; /* printable ASCII */
 };
 
 struct ics_anomaly {
-	uint64_t id;  /* from 1 on, in order of opening */
-	uint64_t seq; /* of its latest change; a follower's cursor */
+	uint64_t id;          /* from 1 on, in order of opening */
+	uint64_t seq;         /* of its latest change; a follower's cursor */
 	const char *detector; /* static: "router_lifetime_zero" */
 	const char *rfc;      /* static: "4861 6.2.5" */
 	const char *variant;  /* static */
@@ -38,9 +38,9 @@ struct ics_anomaly {
 	bool muted;   /* under maintenance: recorded, raises nothing */
 	bool lenient; /* proven only by messages that a conforming receiver discards */
 	struct ics_segment_key segment;
-	uint64_t first_ns, last_ns, cleared_ns; /* packet time, ns since the epoch */
-	uint64_t count;			       /* messages that made it, copies included */
-	uint64_t frame_hash;		       /* of the latest of them: later copies find their anomaly by it */
+	uint64_t first_ns, last_ns, cleared_ns;    /* packet time, ns since the epoch */
+	uint64_t count;                            /* messages that made it, copies included */
+	uint64_t frame_hash;                       /* of the latest of them: later copies find their anomaly by it */
 	uint64_t frame_no[ICS_ANOMALY_FRAMES_MAX]; /* the first ones; 0 where the source has no numbers */
 	unsigned n_frames;
 	unsigned n_subject, n_evidence;
@@ -65,14 +65,18 @@ struct ics_anomaly *ics_anomaly_find(struct ics_anomaly_store *s, const char *de
 struct ics_anomaly *ics_anomaly_open(struct ics_anomaly_store *s, const char *detector, uint64_t entity);
 /* Gives it a new sequence number: followers see it again. */
 void ics_anomaly_changed(struct ics_anomaly_store *s, struct ics_anomaly *a);
+/* After ics_anomaly_note_frame() without a change that followers need to see at once: copies of the frame find it. */
+void ics_anomaly_touch(struct ics_anomaly_store *s, struct ics_anomaly *a);
 void ics_anomaly_clear(struct ics_anomaly_store *s, struct ics_anomaly *a, uint64_t now_ns);
 
 /* Facts: set replaces a fact of the same key; a full list drops the fact and returns -ENOSPC. */
 int ics_fact_set_uint(struct ics_anomaly *a, const char *key, uint64_t v);
 int ics_fact_set_bool(struct ics_anomaly *a, const char *key, bool v);
 int ics_fact_set_seconds(struct ics_anomaly *a, const char *key, uint64_t ms);
-int ics_fact_set_text(struct ics_anomaly *a, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int ics_subject_set_text(struct ics_anomaly *a, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int ics_fact_set_text(struct ics_anomaly *a, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int ics_subject_set_text(struct ics_anomaly *a, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The evidence fact of that key, or NULL. */
 const struct ics_fact *ics_fact_find(const struct ics_anomaly *a, const char *key);
 /* Notes a contributing frame: count, times, hash, number (first ones) and, the first time, its bytes. */
@@ -88,11 +92,11 @@ unsigned ics_anomaly_add_copies(struct ics_anomaly_store *s, uint64_t frame_hash
 
 struct ics_anomaly_stats {
 	uint64_t opened, cleared, last_seq;
-	uint64_t kept;	      /* in the store now */
-	uint64_t open;	      /* of them: open and not muted */
-	uint64_t overwritten; /* cleared ones that made room */
+	uint64_t kept;            /* in the store now */
+	uint64_t open;            /* of them: open and not muted */
+	uint64_t overwritten;     /* cleared ones that made room */
 	uint64_t overwritten_seq; /* highest sequence number among those: a cursor at or below it missed some */
-	uint64_t not_opened;  /* over ICS_ANOMALY_OPEN_MAX */
+	uint64_t not_opened;      /* over ICS_ANOMALY_OPEN_MAX */
 };
 void ics_anomaly_stats(const struct ics_anomaly_store *s, struct ics_anomaly_stats *out);
 

@@ -12,12 +12,25 @@
 struct ics_detector_info {
 	const char *name;
 	const char *rfc;
-	const char *text;	 /* what it is, one line */
-	const char *advice;	 /* what to do, one line */
-	const char *thresholds; /* "key value unit, ..." */
+	const char *text;           /* what it is, one line */
+	const char *advice;         /* what to do, one line */
+	const char *thresholds;     /* "key value unit, ..." */
 	enum ics_severity severity; /* by default */
-	const char *state;	 /* "on", "muted", "not_assessed" */
+	const char *state;          /* "on", "muted", "not_assessed" */
 	uint64_t fired, cleared, suppressed;
 };
+
+struct ics_detectors;
+
+/* All detectors over one model and one store; conf, model and store outlive them. NULL and errno ENOMEM. */
+struct ics_detectors *ics_detectors_new(const struct ics_config *conf, struct ics_model *model,
+					struct ics_anomaly_store *store, uint64_t seed);
+void ics_detectors_free(struct ics_detectors *s);
+/* A message, after ics_model_apply() told what it changed. Timers of detectors are in the model's clock. */
+void ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change);
+/* Brings the evidence of anomalies up to date where updates were held back because they came too fast. */
+void ics_detectors_settle(struct ics_detectors *s);
+/* Detector i with its counters, NULL past the last. */
+const struct ics_detector_info *ics_detectors_info(struct ics_detectors *s, unsigned i);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "ics_config.h"
 #include "ics_msg.h"
+#include "ics_table.h"
+#include "ics_timer.h"
 
 #define ICS_SEGMENTS_MAX 4096
 #define ICS_ROUTERS_MAX 16384
@@ -15,7 +17,7 @@
 #define ICS_BINDINGS_MAX 1048576
 #define ICS_BINDINGS_PER_MAC 4096
 
-/* rules.md B2: the default-router list entry that conforming hosts of the segment hold. */
+/* RFC 4861 6.3.4, 7.2.5: the default-router list entry that conforming hosts of the segment hold. */
 enum ics_router_state {
 	ICS_ROUTER_UNKNOWN,    /* configured as a gateway, no RA heard yet */
 	ICS_ROUTER_NONDEFAULT, /* only ever advertised lifetime 0 */
@@ -31,13 +33,15 @@ struct ics_segment {
 	uint64_t first_ns, last_ns;
 	uint64_t class[ICS_CLASS_COUNT]; /* control messages, copies included */
 	uint32_t routers, default_routers, hosts, bindings;
+	uint32_t
+		router_hosts; /* of the hosts: MACs that acted as routers (sent an RA, or an NA with the router flag) */
 };
 
 #define ICS_ROUTER_MACS 4
 struct ics_router {
-	uint32_t id; /* from 1 on, never reused */
-	uint32_t segment; /* id */
-	struct ics_ip addr; /* link-local */
+	uint32_t id;                         /* from 1 on, never reused */
+	uint32_t segment;                    /* id */
+	struct ics_ip addr;                  /* link-local */
 	struct ics_mac mac[ICS_ROUTER_MACS]; /* learned from strict RAs, oldest first */
 	unsigned n_macs;
 	enum ics_router_state state;
@@ -50,6 +54,48 @@ struct ics_router {
 	uint32_t reachable_ms, retrans_ms, mtu;
 	uint8_t cur_hop_limit, flags;
 	uint64_t ra_count, zero_ra_count, r0_count, transitions;
+};
+
+/* A MAC that sent strict ND messages on a segment. */
+#define ICS_HOST_ROUTER 0x01      /* sent an RA */
+#define ICS_HOST_ROUTER_HINT 0x02 /* sent an NA with the router flag */
+struct ics_host {
+	struct ics_table_head head;
+	uint32_t segment; /* id; with mac the key */
+	struct ics_mac mac;
+	uint16_t flags;
+	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
+	uint64_t first_ns, last_ns, last_rs_ns;
+};
+
+/* An address and the MAC that claims it, RFC 4861 7.2. */
+#define ICS_BINDING_ROUTER 0x01    /* an NA for it had the router flag */
+#define ICS_BINDING_TENTATIVE 0x02 /* only ever asked for by duplicate address detection (RFC 4862 5.4) */
+struct ics_binding {
+	struct ics_table_head head;
+	struct ics_ip addr; /* with segment the key */
+	uint32_t segment;
+	struct ics_mac mac;
+	uint8_t flags, spare;
+	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
+	uint32_t older, newer; /* in the list of that host */
+	uint64_t first_ns, last_ns, dad_ns;
+};
+
+/* What one message meant to the model, for the detectors: the router that it is about, as it was and as it is. */
+enum ics_match { ICS_MATCH_NONE, ICS_MATCH_TARGET, ICS_MATCH_SOURCE, ICS_MATCH_BOTH };
+struct ics_change {
+	const struct ics_segment *segment; /* NULL: over the cap, nothing else is set */
+	bool has_router;      /* RA: its source; NA: the target, or else the source; NS from :: (DAD): the target */
+	bool created;         /* an RA made this router known */
+	bool crowded;         /* ... where the segment had its quota of routers already */
+	bool mac_known;       /* smac is a MAC of the router, or none is learned yet */
+	bool lla_known;       /* likewise for the SLLA or TLLA; true when there is none */
+	bool own_dad;         /* an NA within 60 s after the router's own DAD for this address */
+	bool kill;            /* an NA after which hosts drop the router (7.2.5) */
+	enum ics_match match; /* which address of an NA is a router's */
+	struct ics_router before, after;
+	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
 };
 
 struct ics_model;
@@ -71,5 +117,41 @@ struct ics_model_stats {
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
 };
 void ics_model_stats(const struct ics_model *m, struct ics_model_stats *out);
+
+/* ---- for the engine and the detectors ------------------------------------------------------------ */
+
+/* The clock of the slow half. Deadlines of the model and the detectors are in its timers. */
+struct ics_clock {
+	uint64_t now_ns;    /* rebased packet time, never runs back */
+	uint64_t offset_ns; /* rebased less packet time */
+	struct ics_timers timers;
+};
+struct ics_clock *ics_model_clock(struct ics_model *m);
+
+/* Counts a record in its segment, a new one included; NULL when there are ICS_SEGMENTS_MAX others. */
+const struct ics_segment *ics_model_count(struct ics_model *m, const struct ics_record *rec);
+/* Learns from a message on the segment that ics_model_count() gave, and tells what changed. Lenient messages get
+ * the same view of the router without changing it.
+ */
+void ics_model_apply(struct ics_model *m, const struct ics_segment *seg, const struct ics_msg *msg,
+		     struct ics_change *out);
+struct ics_segment_key ics_segment_key_of(const struct ics_record *rec);
+
+const struct ics_router *ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);
+/* The routers of one segment, newest first; returns how many were put into out. */
+unsigned ics_model_segment_routers(const struct ics_model *m, uint32_t segment,
+				   const struct ics_router *out[static ICS_ROUTERS_PER_SEGMENT]);
+const struct ics_host *ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac);
+const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);
+bool ics_model_is_gateway(const struct ics_model *m, const struct ics_ip *addr); /* in detect.gateways */
+/* While a segment is younger than detect.learn_s, what is new on it is not news. */
+bool ics_model_is_learning(const struct ics_model *m, const struct ics_segment *seg);
+
+/* A MAC of a first-hop redundancy protocol. */
+bool ics_mac_is_fhrp(const struct ics_mac *mac);
+bool ics_router_has_mac(const struct ics_router *r, const struct ics_mac *mac);
+/* Default router preference of RFC 4191 2.1: 2 high, 1 medium (also the reserved value), 0 low. */
+unsigned ics_router_preference(const struct ics_router *r);
+const char *ics_router_preference_name(const struct ics_router *r);
 
 #endif

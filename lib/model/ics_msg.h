@@ -10,7 +10,7 @@
 struct ics_msg_ra {
 	uint16_t lifetime_s;
 	uint8_t cur_hop_limit, flags;
-	uint32_t reachable_ms, retrans_ms, mtu; /* mtu 0: no option */
+	uint32_t reachable_ms, retrans_ms, mtu;     /* mtu 0: no option */
 	bool has_slla, has_pio, pio_preferred_zero; /* pio_preferred_zero: every PIO has preferred lifetime 0 */
 	struct ics_mac slla;
 	uint64_t opts_hash;
@@ -27,10 +27,11 @@ struct ics_msg_na {
 struct ics_msg {
 	const struct ics_record *rec;
 	struct ics_view frame, icmp;
-	uint64_t ts_ns;	   /* rebased packet time: never runs back by more than 100 ms */
+	uint64_t ts_ns;    /* rebased packet time: never runs back by more than 100 ms */
 	uint64_t frame_no; /* 0 where the source has none */
 	enum ics_class class;
 	bool strict, lenient, has_mac;
+	bool cut; /* not all of the message was captured: an option that is not seen may be there */
 	struct ics_mac smac, dmac;
 	struct ics_ip src, dst;
 	union {

@@ -1,0 +1,112 @@
+/* The table of detectors, and the fan-out of messages to those that asked for their class. Called by the engine. */
+#include "detect_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DETECTOR(name, rfc, severity, text, advice, thresholds) extern const struct ics_detector_ops ics_det_##name;
+#include "detectors.def"
+#undef DETECTOR
+
+static const struct {
+	const struct ics_detector_ops *ops;
+	struct ics_detector_info info;
+} table[] = {
+#define DETECTOR(name_, rfc_, severity_, text_, advice_, thresholds_)                                                  \
+	{&ics_det_##name_,                                                                                             \
+	 {.name = #name_,                                                                                              \
+	  .rfc = (rfc_),                                                                                               \
+	  .text = (text_),                                                                                             \
+	  .advice = (advice_),                                                                                         \
+	  .thresholds = (thresholds_),                                                                                 \
+	  .severity = ICS_SEV_##severity_,                                                                             \
+	  .state = "on"}},
+#include "detectors.def"
+#undef DETECTOR
+};
+
+#define N_DETECTORS ICS_ARRAY_LEN(table)
+
+_Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word");
+
+struct ics_detectors {
+	struct ics_config conf;
+	uint64_t classes; /* that any detector asked for */
+	struct ics_detector d[N_DETECTORS];
+};
+
+struct ics_detectors *
+ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct ics_anomaly_store *store,
+		  uint64_t seed)
+{
+	struct ics_detectors *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->conf = *conf;
+	for (unsigned i = 0; i < N_DETECTORS; i++) {
+		struct ics_detector *d = &s->d[i];
+
+		d->info = table[i].info;
+		d->ops = table[i].ops;
+		d->conf = &s->conf;
+		d->model = model;
+		d->store = store;
+		d->seed = ics_hash_mix(seed, i);
+		if (ics_table_init(&d->episodes, (uint32_t)(d->ops->episode_len + 7) & ~7u, 20, ICS_ANOMALY_OPEN_MAX,
+				   d->seed) != 0 ||
+		    (d->ops->init != NULL && d->ops->init(d) != 0)) {
+			ics_detectors_free(s);
+			errno = ENOMEM;
+			return NULL;
+		}
+		s->classes |= d->ops->classes;
+	}
+	return s;
+}
+
+/* Open episodes hold timers in the model's clock: the model goes after the detectors, its heap with it. */
+void
+ics_detectors_free(struct ics_detectors *s)
+{
+	if (s == NULL)
+		return;
+	for (unsigned i = 0; i < N_DETECTORS; i++) {
+		struct ics_detector *d = &s->d[i];
+
+		for (uint32_t e = 1; e <= d->episodes.fresh; e++)
+			if (ics_table_is_live(&d->episodes, e))
+				ics_timer_cancel(&ics_model_clock(d->model)->timers,
+						 &((struct ics_episode *)ics_table_at(&d->episodes, e))->timer);
+		ics_table_fini(&d->episodes);
+	}
+	free(s);
+}
+
+void
+ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
+{
+	uint64_t bit = 1ull << msg->class;
+
+	if (!(s->classes & bit) || change->segment == NULL || (!msg->strict && !msg->lenient))
+		return;
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->classes & bit)
+			s->d[i].ops->message(&s->d[i], msg, change);
+}
+
+void
+ics_detectors_settle(struct ics_detectors *s)
+{
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		ics_episode_settle_all(&s->d[i]);
+}
+
+const struct ics_detector_info *
+ics_detectors_info(struct ics_detectors *s, unsigned i)
+{
+	if (i >= N_DETECTORS)
+		return NULL;
+	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i]) ? "muted" : "on";
+	return &s->d[i].info;
+}

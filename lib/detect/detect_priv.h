@@ -1,0 +1,109 @@
+/* What detectors are made of and what they share: the operations of one, the episode that an open anomaly is to its
+ * detector, muting, and wording.
+ */
+#ifndef ICS_DETECT_PRIV_H
+#define ICS_DETECT_PRIV_H
+
+#include "ics_detect.h"
+
+#define NS_PER_S 1000000000ull
+#define NS_PER_MS 1000000ull
+
+struct ics_detector;
+struct ics_episode;
+
+struct ics_detector_ops {
+	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
+	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
+	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
+	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
+	void (*render)(struct ics_detector *d, struct ics_episode *ep);
+	/* A timer of the episode is due. False when that closed it; else due() is asked again. */
+	bool (*timer)(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns);
+	/* When the episode next needs its timer; UINT64_MAX: never. */
+	uint64_t (*due)(const struct ics_episode *ep);
+};
+
+struct ics_detector {
+	struct ics_detector_info info;
+	const struct ics_detector_ops *ops;
+	const struct ics_config *conf;
+	struct ics_model *model;
+	struct ics_anomaly_store *store;
+	struct ics_table episodes;
+	uint64_t seed;
+	uint32_t n_dirty;
+	char thresholds[160];
+};
+
+/* episode.c ---- one open anomaly about one router, with what its detector remembers of it */
+struct ics_episode {
+	struct ics_table_head head;
+	struct ics_ip addr; /* with segment the key */
+	uint32_t segment;
+	uint32_t index;
+	bool established; /* its router was known for a while: a flood of new ones does not push it out */
+	bool dirty;       /* the anomaly is behind what the episode knows */
+	struct ics_detector *det;
+	struct ics_anomaly *a;
+	struct ics_timer timer;
+	uint64_t interval_ns; /* between updates that change nothing but counts */
+	uint64_t published_ns;
+	uint64_t signature; /* of what was published */
+};
+
+struct ics_episode *ics_episode_find(struct ics_detector *d, uint32_t segment, const struct ics_ip *addr);
+/* Opens an anomaly and its episode; NULL when the detector has its fill of them. */
+struct ics_episode *ics_episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr,
+				     bool established);
+/* Takes in the message and shows it: at once when it is among the first or the signature (a value that differs when
+ * anything but a count changed) is new, else within interval_ns.
+ */
+void ics_episode_update(struct ics_episode *ep, const struct ics_msg *msg, uint64_t signature);
+/* The same without a message. */
+void ics_episode_refresh(struct ics_episode *ep, uint64_t signature);
+/* Sets the timer by ops->due(). */
+void ics_episode_rearm(struct ics_episode *ep);
+void ics_episode_close(struct ics_episode *ep);
+void ics_episode_settle_all(struct ics_detector *d);
+
+/* mute.c ---- maintenance windows of detect.mute */
+bool ics_detect_is_muted(const struct ics_detector *d, const struct ics_segment_key *seg, const struct ics_ip *addr,
+			 const struct ics_mac *mac);
+bool ics_detect_is_muted_wholly(const struct ics_detector *d);
+
+/* evidence.c ---- facts and words that router detectors share */
+struct ics_defaults {
+	unsigned n;                   /* other DEFAULT routers of the segment */
+	bool as_preferred;            /* one of them has at least the preference of the router in question */
+	char list[ICS_FACT_TEXT_LEN]; /* "fe80::2 prf=high, ..." */
+};
+void ics_detect_other_defaults(struct ics_model *m, const struct ics_router *r, struct ics_defaults *out);
+/* Hosts of the segment, those left out that act as routers. */
+uint32_t ics_detect_hosts(const struct ics_segment *seg);
+/* "00:00:5e:00:53:01, ..."; "none learned" */
+void ics_detect_mac_list(const struct ics_router *r, char buf[static ICS_FACT_TEXT_LEN]);
+/* Names of the bits set in variants, in order, split by commas; the first of them is what is returned. */
+const char *ics_detect_variants(uint32_t variants, const char *const *names, unsigned n,
+				char buf[static ICS_FACT_TEXT_LEN]);
+bool ics_detect_was_known(const struct ics_router *before, uint64_t now_ns);
+
+static inline enum ics_severity
+ics_severity_lower(enum ics_severity s)
+{
+	return s == ICS_SEV_INFO ? s : s - 1;
+}
+
+static inline enum ics_severity
+ics_severity_higher(enum ics_severity s)
+{
+	return s == ICS_SEV_CRITICAL ? s : s + 1;
+}
+
+/* Appends to a->says; what does not fit is left out. */
+void ics_say(struct ics_anomaly *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "; no other default router is left for 41 hosts." and the like: the end of a sentence. */
+void ics_say_what_is_left(struct ics_anomaly *a, const struct ics_defaults *left, uint32_t hosts);
+
+#endif

@@ -1,0 +1,123 @@
+/* The slow half put together: sets the clock, counts a record in its segment, parses it, lets the model learn from it
+ * and the detectors judge what that changed. Called by the control core and by the offline reader.
+ */
+#include "engine_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Rings of several workers are drained in turn: so much disorder is normal. */
+#define DISORDER_NS 100000000ull
+
+struct ics_engine *
+ics_engine_new(const struct ics_config *conf, uint64_t seed)
+{
+	struct ics_engine *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->conf = *conf;
+	e->model = ics_model_new(&e->conf, ics_hash_mix(seed, 1));
+	e->anomalies = ics_anomaly_store_new();
+	if (e->model != NULL && e->anomalies != NULL)
+		e->detectors = ics_detectors_new(&e->conf, e->model, e->anomalies, ics_hash_mix(seed, 2));
+	if (e->detectors == NULL) {
+		ics_engine_free(e);
+		errno = ENOMEM;
+		return NULL;
+	}
+	e->clock = ics_model_clock(e->model);
+	return e;
+}
+
+void
+ics_engine_free(struct ics_engine *e)
+{
+	if (e == NULL)
+		return;
+	ics_detectors_free(e->detectors);
+	ics_anomaly_store_free(e->anomalies);
+	ics_model_free(e->model);
+	free(e);
+}
+
+/* Takes packet time to the clock's time and moves the clock, deadlines on the way included. A jump back beyond what
+ * disorder explains (another capture, a clock that was set) shifts all that follows instead.
+ */
+static uint64_t
+advance(struct ics_engine *e, uint64_t ts_ns)
+{
+	struct ics_clock *c = e->clock;
+	uint64_t t = ts_ns + c->offset_ns;
+
+	if (!e->started) {
+		e->started = true;
+		c->now_ns = t;
+	}
+	if (t + DISORDER_NS < c->now_ns) {
+		c->offset_ns += c->now_ns - t;
+		t = c->now_ns;
+	}
+	if (t > c->now_ns) {
+		if (ics_timers_are_due(&c->timers, t))
+			ics_timers_run(&c->timers, t, &c->now_ns);
+		c->now_ns = t;
+	}
+	return t;
+}
+
+void
+ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_view frame, uint64_t frame_no)
+{
+	uint64_t ts = advance(e, rec->ts_ns);
+	const struct ics_segment *seg = ics_model_count(e->model, rec);
+	struct ics_change change;
+	struct ics_msg msg;
+
+	if (rec->flags & ICS_REC_COPIES) {
+		ics_anomaly_add_copies(e->anomalies, rec->frame_hash, 1 + (uint64_t)rec->repeats, rec->ts_ns);
+		ics_engine_add_stateful_copies(e, rec);
+		return;
+	}
+	if (!ics_msg_parse(rec, frame, &msg))
+		return;
+	msg.ts_ns = ts;
+	msg.frame_no = frame_no;
+	ics_model_apply(e->model, seg, &msg, &change);
+	ics_engine_note_known(e, &change);
+	ics_engine_check_stateful(e, &msg, &change);
+	ics_detectors_message(e->detectors, &msg, &change);
+}
+
+void
+ics_engine_tick(struct ics_engine *e, uint64_t ts_ns)
+{
+	/* Idle time says nothing about disorder: a tick never moves the clock back or shifts it. */
+	if (e->started && ts_ns + e->clock->offset_ns > e->clock->now_ns)
+		advance(e, ts_ns);
+}
+
+struct ics_model *
+ics_engine_model(struct ics_engine *e)
+{
+	return e->model;
+}
+
+struct ics_anomaly_store *
+ics_engine_anomalies(struct ics_engine *e)
+{
+	ics_detectors_settle(e->detectors);
+	return e->anomalies;
+}
+
+const struct ics_detector_info *
+ics_engine_detector(struct ics_engine *e, unsigned i)
+{
+	return ics_detectors_info(e->detectors, i);
+}
+
+uint64_t
+ics_engine_reason_count(const struct ics_engine *e, enum ics_reason n)
+{
+	return (unsigned)n < ICS_REASON_COUNT ? e->reason[n] : 0;
+}

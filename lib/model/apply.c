@@ -1,0 +1,218 @@
+/* What a Neighbor Discovery message teaches: routers from RAs (RFC 4861 6.3.4), the loss of a router from an NA with
+ * the router flag clear (7.2.5), hosts and bindings from RS, NS, NA and RA (6.2.6, 7.2.3, 7.2.5), duplicate address
+ * detection (RFC 4862 5.4). Called by the engine for every parsed message, before the detectors.
+ */
+#include "model_priv.h"
+
+#define OWN_DAD_NS 60000000000ull
+
+/* Without a learned MAC nothing can be foreign. */
+static bool
+is_known_mac(const struct ics_router *r, const struct ics_msg *msg)
+{
+	return !msg->has_mac || r->n_macs == 0 || ics_router_has_mac(r, &msg->smac);
+}
+
+static void
+apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out)
+{
+	struct router_entry *e = ics_router_get(m, seg, &msg->src);
+
+	if (msg->strict) {
+		uint32_t host = ics_host_heard(m, seg, msg, 0);
+
+		ics_host_flag(m, seg, host, ICS_HOST_ROUTER);
+		if (msg->has_mac)
+			ics_binding_claim(m, seg, &msg->src, msg->ra.has_slla ? &msg->ra.slla : &msg->smac, host,
+					  msg->ts_ns, ICS_CLAIM_REPLACE);
+		if (e == NULL) {
+			out->crowded = seg->s.routers >= ICS_ROUTERS_PER_SEGMENT;
+			out->created = true;
+			e = ics_router_make(m, seg, &msg->src);
+		}
+	}
+	if (e == NULL)
+		return;
+	out->has_router = true;
+	out->before = e->r;
+	out->mac_known = is_known_mac(&e->r, msg);
+	out->lla_known = !msg->ra.has_slla || e->r.n_macs == 0 || ics_router_has_mac(&e->r, &msg->ra.slla);
+	if (msg->strict)
+		ics_router_advertised(m, seg, e, msg);
+	out->after = e->r;
+}
+
+/* DAD asks from :: whether somebody has the target; the router's own announces a (re)start of its interface. */
+static void
+apply_dad(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t host, struct ics_change *out)
+{
+	struct router_entry *e = ics_router_get(m, seg, &msg->na.target);
+	struct ics_binding *b;
+
+	if (msg->has_mac) {
+		bool is_new = ics_binding_get(m, seg, &msg->na.target) == NULL;
+
+		b = ics_binding_claim(m, seg, &msg->na.target, &msg->smac, host, msg->ts_ns, ICS_CLAIM_KEEP);
+		if (b != NULL) {
+			b->dad_ns = msg->ts_ns;
+			if (is_new)
+				b->flags |= ICS_BINDING_TENTATIVE;
+		}
+	}
+	if (e == NULL)
+		return;
+	out->has_router = true;
+	out->before = e->r;
+	out->mac_known = is_known_mac(&e->r, msg);
+	if (out->mac_known)
+		e->r.dad_ns = msg->ts_ns;
+	out->after = e->r;
+}
+
+static void
+apply_ns(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out)
+{
+	struct ics_binding *b;
+	uint32_t host;
+
+	if (!msg->strict)
+		return;
+	if (ics_ip6_is_unspecified(msg->src.b)) {
+		apply_dad(m, seg, msg, ics_host_heard(m, seg, msg, 0), out);
+		return;
+	}
+	b = ics_binding_get(m, seg, &msg->src);
+	host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
+	if (!msg->has_mac)
+		return;
+	b = ics_binding_claim(m, seg, &msg->src, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
+			      ICS_CLAIM_REPLACE);
+	if (b != NULL) {
+		b->flags &= ~ICS_BINDING_TENTATIVE;
+		out->source_first_ns = b->first_ns;
+	}
+}
+
+/* RFC 4861 7.2.5 as seen from outside: with override, without TLLA, or with the MAC that hosts have anyway, the
+ * router flag is copied into the neighbour entry of the target, and clearing it drops the default router. A
+ * foreign TLLA without override changes nothing. An NA from a router's address about something else reaches
+ * only hosts that took its target for a router: seen as one, or overridden.
+ */
+static bool
+is_kill(const struct ics_msg *msg, const struct ics_change *c, const struct ics_binding *target)
+{
+	bool override = (msg->na.flags & ICS_NA_FLAG_OVERRIDE) != 0;
+
+	if (msg->na.flags & ICS_NA_FLAG_ROUTER)
+		return false;
+	if (c->match == ICS_MATCH_SOURCE && !override && (target == NULL || !(target->flags & ICS_BINDING_ROUTER)))
+		return false;
+	if (override)
+		return true;
+	return msg->na.has_lla ? c->lla_known : !msg->cut;
+}
+
+static void
+na_about_router(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct router_entry *e,
+		const struct ics_binding *target, struct ics_change *out)
+{
+	struct ics_router *r = &e->r;
+
+	out->has_router = true;
+	out->before = *r;
+	out->mac_known = is_known_mac(r, msg);
+	out->lla_known = !msg->na.has_lla || ics_router_has_mac(r, &msg->na.lla) ||
+			 (r->n_macs == 0 && (!msg->has_mac || ics_mac_equal(&msg->na.lla, &msg->smac)));
+	out->own_dad = r->dad_ns != 0 && msg->ts_ns < r->dad_ns + OWN_DAD_NS && out->mac_known && out->lla_known;
+	out->kill = is_kill(msg, out, target);
+	if (msg->strict) {
+		if (msg->na.flags & ICS_NA_FLAG_ROUTER) {
+			if (out->match != ICS_MATCH_SOURCE)
+				r->last_r1_ns = msg->ts_ns;
+		} else if (out->kill) {
+			r->r0_count += 1 + (uint64_t)msg->rec->repeats;
+			r->last_r0_ns = msg->ts_ns;
+			/* A unicast strips one host of its router, the segment keeps it. */
+			if (out->match != ICS_MATCH_SOURCE && ics_ip6_is_multicast(msg->dst.b) &&
+			    r->state == ICS_ROUTER_DEFAULT)
+				ics_router_set_state(m, seg, e, ICS_ROUTER_HOSTED);
+		}
+	}
+	out->after = *r;
+}
+
+static void
+apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out)
+{
+	struct router_entry *by_target = ics_router_get(m, seg, &msg->na.target), *by_source = by_target;
+	struct ics_binding *b = NULL;
+
+	if (!ics_ip_equal(&msg->src, &msg->na.target))
+		by_source = ics_router_get(m, seg, &msg->src);
+	out->match = (by_target != NULL ? ICS_MATCH_TARGET : 0) | (by_source != NULL ? ICS_MATCH_SOURCE : 0);
+	if (out->match == ICS_MATCH_SOURCE)
+		b = ics_binding_get(m, seg, &msg->na.target);
+	if (out->match != ICS_MATCH_NONE)
+		na_about_router(m, seg, msg, by_target != NULL ? by_target : by_source, b, out);
+	if (!msg->strict || !msg->has_mac)
+		return;
+
+	b = ics_binding_get(m, seg, &msg->na.target);
+	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
+	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
+			      msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE : ICS_CLAIM_KEEP);
+	if (b != NULL)
+		b->flags &= ~ICS_BINDING_TENTATIVE;
+	if (msg->na.flags & ICS_NA_FLAG_ROUTER) {
+		ics_host_flag(m, seg, host, ICS_HOST_ROUTER_HINT);
+		if (b != NULL)
+			b->flags |= ICS_BINDING_ROUTER;
+	}
+}
+
+static void
+apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
+{
+	struct ics_binding *b;
+	uint32_t host;
+
+	if (!msg->strict)
+		return;
+	host = ics_host_heard(m, seg, msg, 0);
+	if (!msg->has_mac)
+		return;
+	b = ics_binding_claim(m, seg, &msg->src, &msg->smac, host, msg->ts_ns, ICS_CLAIM_REPLACE);
+	if (b != NULL)
+		b->flags &= ~ICS_BINDING_TENTATIVE;
+}
+
+void
+ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct ics_msg *msg, struct ics_change *out)
+{
+	struct seg_entry *seg;
+
+	out->segment = s;
+	out->has_router = out->created = out->crowded = out->mac_known = out->lla_known = false;
+	out->own_dad = out->kill = false;
+	out->match = ICS_MATCH_NONE;
+	out->source_first_ns = 0;
+	if (s == NULL || (!msg->strict && !msg->lenient))
+		return;
+	seg = seg_by_id(m, s->id);
+	switch (msg->class) {
+	case ICS_CLASS_nd_ra:
+		apply_ra(m, seg, msg, out);
+		break;
+	case ICS_CLASS_nd_ns:
+		apply_ns(m, seg, msg, out);
+		break;
+	case ICS_CLASS_nd_na:
+		apply_na(m, seg, msg, out);
+		break;
+	case ICS_CLASS_nd_rs:
+		apply_rs(m, seg, msg);
+		break;
+	default:
+		break;
+	}
+}

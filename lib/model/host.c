@@ -1,0 +1,200 @@
+/* Which MACs are there and which addresses they hold, learned from strict ND messages. A MAC that claims more than
+ * its quota of addresses loses its own oldest ones, never those of others; full tables let the least recently
+ * used of a few go.
+ */
+#include "model_priv.h"
+
+struct host_key {
+	uint32_t segment;
+	struct ics_mac mac;
+};
+
+struct binding_key {
+	struct ics_ip addr;
+	uint32_t segment;
+};
+
+_Static_assert(sizeof(struct ics_binding) <= 72, "a million of them, with their index, fit into 90 MB");
+
+static struct ics_host *
+host_at(const struct ics_model *m, uint32_t i)
+{
+	return ics_table_at(&m->hosts, i);
+}
+
+static struct ics_binding *
+binding_at(const struct ics_model *m, uint32_t i)
+{
+	return ics_table_at(&m->bindings, i);
+}
+
+static void
+unlink_binding(struct ics_model *m, struct ics_binding *b)
+{
+	struct ics_host *h;
+
+	if (b->host == 0)
+		return;
+	h = host_at(m, b->host);
+	if (b->older != 0)
+		binding_at(m, b->older)->newer = b->newer;
+	else
+		h->oldest = b->newer;
+	if (b->newer != 0)
+		binding_at(m, b->newer)->older = b->older;
+	else
+		h->newest = b->older;
+	h->n_bindings--;
+	b->host = b->older = b->newer = 0;
+}
+
+static void
+drop_binding(struct ics_model *m, uint32_t i)
+{
+	struct ics_binding *b = binding_at(m, i);
+
+	unlink_binding(m, b);
+	seg_by_id(m, b->segment)->s.bindings--;
+	ics_table_remove(&m->bindings, i);
+	m->stats.binding_evictions++;
+}
+
+static void
+link_binding(struct ics_model *m, uint32_t i, uint32_t host)
+{
+	struct ics_binding *b = binding_at(m, i);
+	struct ics_host *h;
+
+	if (host == 0)
+		return;
+	h = host_at(m, host);
+	if (h->n_bindings >= ICS_BINDINGS_PER_MAC)
+		drop_binding(m, h->oldest);
+	b->host = host;
+	b->older = h->newest;
+	b->newer = 0;
+	if (h->newest != 0)
+		binding_at(m, h->newest)->newer = i;
+	else
+		h->oldest = i;
+	h->newest = i;
+	h->n_bindings++;
+}
+
+/* Its addresses stay known; they are claimed anew when their owner speaks again. */
+static void
+drop_host(struct ics_model *m, uint32_t i)
+{
+	struct ics_host *h = host_at(m, i);
+	struct seg_entry *seg = seg_by_id(m, h->segment);
+
+	while (h->oldest != 0) /* at most ICS_BINDINGS_PER_MAC */
+		unlink_binding(m, binding_at(m, h->oldest));
+	seg->s.hosts--;
+	if (h->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT))
+		seg->s.router_hosts--;
+	ics_table_remove(&m->hosts, i);
+	m->stats.host_evictions++;
+}
+
+uint32_t
+ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint)
+{
+	struct host_key key = {seg->s.id, msg->smac};
+	struct ics_host *h;
+	uint32_t i = hint;
+
+	if (!msg->has_mac)
+		return 0;
+	/* hint: the host that claimed the address of this message before, which saves the look-up. */
+	if (hint != 0 && ics_mac_equal(&host_at(m, hint)->mac, &msg->smac))
+		ics_table_touch(&m->hosts, host_at(m, hint));
+	else
+		i = ics_table_find(&m->hosts, &key);
+	if (i == 0) {
+		if (m->hosts.count >= ICS_HOSTS_MAX)
+			drop_host(m, ics_table_oldest(&m->hosts, NULL));
+		i = ics_table_insert(&m->hosts, &key);
+		if (i == 0)
+			return 0;
+		host_at(m, i)->first_ns = msg->ts_ns;
+		seg->s.hosts++;
+	}
+	h = host_at(m, i);
+	h->last_ns = msg->ts_ns;
+	if (msg->class == ICS_CLASS_nd_rs)
+		h->last_rs_ns = msg->ts_ns;
+	return i;
+}
+
+void
+ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_t flag)
+{
+	struct ics_host *h;
+
+	if (host == 0)
+		return;
+	h = host_at(m, host);
+	if (!(h->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT)))
+		seg->s.router_hosts++;
+	h->flags |= flag;
+}
+
+struct ics_binding *
+ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
+{
+	struct binding_key key = {*addr, seg->s.id};
+	uint32_t i = ics_table_find(&m->bindings, &key);
+
+	return i == 0 ? NULL : binding_at(m, i);
+}
+
+struct ics_binding *
+ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr, const struct ics_mac *mac,
+		  uint32_t host, uint64_t ts_ns, enum ics_claim how)
+{
+	struct binding_key key = {*addr, seg->s.id};
+	struct ics_binding *b;
+	uint32_t i;
+
+	if (ics_ip6_is_multicast(addr->b) || ics_ip6_is_unspecified(addr->b) || ics_ip6_is_loopback(addr->b))
+		return NULL;
+	i = ics_table_find(&m->bindings, &key);
+	if (i == 0) {
+		if (m->bindings.count >= ICS_BINDINGS_MAX)
+			drop_binding(m, ics_table_oldest(&m->bindings, NULL));
+		i = ics_table_insert(&m->bindings, &key);
+		if (i == 0)
+			return NULL;
+		b = binding_at(m, i);
+		b->first_ns = ts_ns;
+		b->mac = *mac;
+		seg->s.bindings++;
+		link_binding(m, i, host);
+	} else {
+		b = binding_at(m, i);
+		if (how == ICS_CLAIM_REPLACE)
+			b->mac = *mac;
+		if (b->host != host && (how == ICS_CLAIM_REPLACE || b->host == 0)) {
+			unlink_binding(m, b);
+			link_binding(m, i, host);
+		}
+	}
+	b->last_ns = ts_ns;
+	return b;
+}
+
+const struct ics_host *
+ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac)
+{
+	struct host_key key = {segment, *mac};
+	uint32_t i = ics_table_find(&m->hosts, &key);
+
+	return i == 0 ? NULL : host_at(m, i);
+}
+
+const struct ics_binding *
+ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
+{
+	return ics_binding_get(m, seg_by_id(m, segment), addr);
+}

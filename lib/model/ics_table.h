@@ -1,0 +1,66 @@
+/* The one hash table of the slow half: fixed-size entries behind a seeded hash, capped, with the least recently used
+ * entry of a small window as the one to go. Buckets grow one split at a time (linear hashing) and entries come in
+ * chunks, so that neither an empty table nor a growing one ever costs more than a few microseconds or kilobytes.
+ * Entries never move; an index (from 1 on, 0 is none) names one for as long as it lives. One thread.
+ */
+#ifndef ICS_TABLE_H
+#define ICS_TABLE_H
+
+#include "ics_wire.h"
+
+/* Entries that an eviction looks at. */
+#define ICS_TABLE_WINDOW 8
+
+/* First member of every entry; the key follows it at once. */
+struct ics_table_head {
+	uint64_t next : 24; /* in its bucket, or in the free list */
+	uint64_t used : 40; /* when it was last found, in look-ups; 0: free */
+};
+
+struct ics_table {
+	uint64_t seed, clock;
+	uint8_t **chunk;   /* of entries */
+	uint32_t **bucket; /* chunks of heads of chains */
+	uint32_t entry_len, key_len, max;
+	uint32_t chunk_shift;
+	uint32_t count, fresh;   /* entries that live; entries ever handed out */
+	uint32_t n_buckets, low; /* low: power of two, low <= n_buckets < 2 * low */
+	uint32_t free_head, hand;
+};
+
+/* key_len bytes behind the head are the key. 0, -EINVAL or -ENOMEM. */
+int ics_table_init(struct ics_table *t, uint32_t entry_len, uint32_t key_len, uint32_t max, uint64_t seed);
+void ics_table_fini(struct ics_table *t);
+
+/* 0 when there is none. Counts as a use. */
+uint32_t ics_table_find(struct ics_table *t, const void *key);
+/* A new entry, zero but for its key, which must not be in the table; 0 when the table is full or out of memory. */
+uint32_t ics_table_insert(struct ics_table *t, const void *key);
+void ics_table_remove(struct ics_table *t, uint32_t index);
+/* The least recently used of the next few entries that may_go allows (NULL: any); 0 when there is none. Only of the
+ * whole table when it has no more than ICS_TABLE_WINDOW entries.
+ */
+uint32_t ics_table_oldest(struct ics_table *t, bool (*may_go)(const void *entry));
+
+static inline void *
+ics_table_at(const struct ics_table *t, uint32_t index)
+{
+	uint32_t i = index - 1;
+
+	return t->chunk[i >> t->chunk_shift] + (size_t)(i & ((1u << t->chunk_shift) - 1)) * t->entry_len;
+}
+
+/* Counting index from 1 to t->fresh visits every entry that lives. */
+static inline bool
+ics_table_is_live(const struct ics_table *t, uint32_t index)
+{
+	return ((const struct ics_table_head *)ics_table_at(t, index))->used != 0;
+}
+
+static inline void
+ics_table_touch(struct ics_table *t, void *entry)
+{
+	((struct ics_table_head *)entry)->used = ++t->clock;
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* The model as a whole: its tables, its clock and its segments. */
+#include "model_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct ics_model *
+ics_model_new(const struct ics_config *conf, uint64_t seed)
+{
+	struct ics_model *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->conf = *conf;
+	if (ics_table_init(&m->segments, sizeof(struct seg_entry), 8, ICS_SEGMENTS_MAX, ics_hash_mix(seed, 1)) != 0 ||
+	    ics_table_init(&m->routers, sizeof(struct router_entry), sizeof(struct router_key), ICS_ROUTERS_MAX,
+			   ics_hash_mix(seed, 2)) != 0 ||
+	    ics_table_init(&m->hosts, sizeof(struct ics_host), 10, ICS_HOSTS_MAX, ics_hash_mix(seed, 3)) != 0 ||
+	    ics_table_init(&m->bindings, sizeof(struct ics_binding), 20, ICS_BINDINGS_MAX, ics_hash_mix(seed, 4)) !=
+		    0 ||
+	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
+		ics_model_free(m);
+		errno = ENOMEM;
+		return NULL;
+	}
+	for (unsigned i = 0; i < conf->detect.gateways.n; i++)
+		m->gateway_last_byte[conf->detect.gateways.ip[i].b[15]] = 1;
+	return m;
+}
+
+void
+ics_model_free(struct ics_model *m)
+{
+	if (m == NULL)
+		return;
+	ics_table_fini(&m->segments);
+	ics_table_fini(&m->routers);
+	ics_table_fini(&m->hosts);
+	ics_table_fini(&m->bindings);
+	ics_timers_fini(&m->clock.timers);
+	free(m->by_id);
+	free(m);
+}
+
+struct ics_clock *
+ics_model_clock(struct ics_model *m)
+{
+	return &m->clock;
+}
+
+struct ics_segment_key
+ics_segment_key_of(const struct ics_record *rec)
+{
+	return (struct ics_segment_key){
+		.port = rec->port,
+		.encap = rec->encap & (ICS_ENCAP_MPLS | ICS_ENCAP_PPPOE),
+		.vlan_outer = rec->vlan_outer,
+		.vlan_inner = rec->vlan_inner,
+	};
+}
+
+static uint64_t
+pack_key(const struct ics_segment_key *k)
+{
+	return (uint64_t)k->port << 40 | (uint64_t)k->encap << 32 | (uint64_t)k->vlan_outer << 16 | k->vlan_inner;
+}
+
+/* Segments are never removed: an id is an index less one. */
+static struct seg_entry *
+segment_get(struct ics_model *m, const struct ics_record *rec)
+{
+	struct ics_segment_key key = ics_segment_key_of(rec);
+	uint64_t packed = pack_key(&key);
+	struct seg_entry *e;
+	uint32_t i;
+
+	if (m->last_seg != NULL && m->last_seg->key == packed)
+		return m->last_seg;
+	i = ics_table_find(&m->segments, &packed);
+	if (i == 0) {
+		i = ics_table_insert(&m->segments, &packed);
+		if (i == 0) {
+			m->stats.segment_drops++;
+			return NULL;
+		}
+		e = ics_table_at(&m->segments, i);
+		e->s.id = i - 1;
+		e->s.key = key;
+		e->s.first_ns = m->clock.now_ns;
+	}
+	return m->last_seg = ics_table_at(&m->segments, i);
+}
+
+const struct ics_segment *
+ics_model_count(struct ics_model *m, const struct ics_record *rec)
+{
+	struct seg_entry *e = segment_get(m, rec);
+
+	if (e == NULL)
+		return NULL;
+	if (rec->class < ICS_CLASS_COUNT)
+		e->s.class[rec->class] += 1 + (uint64_t)rec->repeats;
+	e->s.last_ns = m->clock.now_ns;
+	return &e->s;
+}
+
+const struct ics_segment *
+ics_model_segment(const struct ics_model *m, uint32_t id)
+{
+	return id < m->segments.count ? &seg_by_id(m, id)->s : NULL;
+}
+
+uint32_t
+ics_model_segment_count(const struct ics_model *m)
+{
+	return m->segments.count;
+}
+
+bool
+ics_model_is_learning(const struct ics_model *m, const struct ics_segment *seg)
+{
+	return m->clock.now_ns - seg->first_ns < m->conf.detect.learn_s * 1000000000ull;
+}
+
+bool
+ics_model_is_gateway(const struct ics_model *m, const struct ics_ip *addr)
+{
+	if (!m->gateway_last_byte[addr->b[15]])
+		return false;
+	for (unsigned i = 0; i < m->conf.detect.gateways.n; i++)
+		if (ics_ip_equal(&m->conf.detect.gateways.ip[i], addr))
+			return true;
+	return false;
+}
+
+uint64_t
+ics_model_host_count(const struct ics_model *m)
+{
+	return m->hosts.count;
+}
+
+uint64_t
+ics_model_binding_count(const struct ics_model *m)
+{
+	return m->bindings.count;
+}
+
+void
+ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
+{
+	*out = m->stats;
+	out->segments = m->segments.count;
+	out->routers = m->routers.count;
+	out->hosts = m->hosts.count;
+	out->bindings = m->bindings.count;
+}

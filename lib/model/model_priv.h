@@ -1,0 +1,67 @@
+/* What the files of the model share. */
+#ifndef ICS_MODEL_PRIV_H
+#define ICS_MODEL_PRIV_H
+
+#include "ics_model.h"
+
+struct seg_entry {
+	struct ics_table_head head;
+	uint64_t key;     /* pack_key() */
+	uint32_t routers; /* first of its list, newest first; index */
+	uint32_t pad;
+	struct ics_segment s;
+};
+
+struct router_key {
+	struct ics_ip addr;
+	uint32_t segment;
+};
+
+struct router_entry {
+	struct ics_table_head head;
+	struct router_key key;
+	uint32_t index;
+	uint32_t next, prev; /* in the list of the segment */
+	struct ics_timer expiry;
+	struct ics_model *model;
+	struct ics_router r;
+};
+
+struct ics_model {
+	struct ics_config conf;
+	struct ics_clock clock;
+	struct ics_table segments, routers, hosts, bindings;
+	struct seg_entry *last_seg; /* that of the last record: they come in runs */
+	uint32_t *by_id;            /* indexes of routers in order of id */
+	uint32_t last_router_id;
+	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
+	struct ics_model_stats stats;   /* drops and evictions; populations come from the tables */
+};
+
+static inline struct seg_entry *
+seg_by_id(const struct ics_model *m, uint32_t id)
+{
+	return ics_table_at(&m->segments, id + 1);
+}
+
+/* router.c. The router of this address; a gateway of the configuration is made on demand. NULL: unknown. */
+struct router_entry *ics_router_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);
+/* A new router in state UNKNOWN, or NULL when neither quota nor table have room (counted). */
+struct router_entry *ics_router_make(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);
+void ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_entry *e,
+			   const struct ics_msg *msg);
+void ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e,
+			  enum ics_router_state state);
+
+/* host.c. The MAC that sent msg: index, 0 without MAC or memory. */
+uint32_t ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint);
+void ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_t flag);
+/* addr was claimed by host with mac as its link-layer address; NULL when it is no unicast address or there is no
+ * room. A binding to another MAC is replaced only where may_replace says so (RFC 4861 7.2.3, 7.2.5).
+ */
+enum ics_claim { ICS_CLAIM_KEEP, ICS_CLAIM_REPLACE };
+struct ics_binding *ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
+				      const struct ics_mac *mac, uint32_t host, uint64_t ts_ns, enum ics_claim how);
+struct ics_binding *ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);
+
+#endif

@@ -1,0 +1,161 @@
+/* One parse of a record for everyone behind it: addresses, MACs, and the fields of ND messages with their options
+ * (RFC 4861 4.2 to 4.4 and 4.6). What the fast half said about validity stands; nothing is judged here.
+ * Called by the engine for each record that has a frame.
+ */
+#include "ics_msg.h"
+#include "ics_validate.h"
+
+#define ETHER_LEN 14
+#define TAG_LEN 4
+#define LABEL_LEN 4
+
+/* Where the Ethernet header of the message starts: that of the frame, or the one inside a pseudowire (RFC 4448),
+ * which ends right before the IP header.
+ */
+static bool
+find_ether(const struct ics_record *rec, struct ics_view frame, uint32_t *off)
+{
+	uint32_t end = ETHER_LEN;
+
+	*off = 0;
+	if (ics_record_link(rec) != ICS_LINK_ETHERNET || !ics_view_has(frame, 0, ETHER_LEN))
+		return false;
+	if (rec->encap & ICS_ENCAP_TUNNEL)
+		return false; /* the outer header names the tunnel's ends, not the sender */
+	if (!(rec->encap & ICS_ENCAP_MPLS))
+		return true;
+	for (unsigned tag = 0; tag < ICS_TAGS_MAX; tag++) {
+		uint16_t type = ics_view_be16(frame, end - 2);
+
+		if (type != ICS_ETHERTYPE_VLAN && type != ICS_ETHERTYPE_QINQ && type != ICS_ETHERTYPE_QINQ_OLD)
+			break;
+		end += TAG_LEN;
+	}
+	end += rec->n_labels * LABEL_LEN;
+	if (rec->l3_off >= end + ETHER_LEN)
+		*off = rec->l3_off - ETHER_LEN;
+	return true;
+}
+
+struct options {
+	bool has_slla, has_tlla, has_pio, pio_preferred;
+	struct ics_mac slla, tlla;
+	uint32_t mtu;
+};
+
+/* RFC 4861 4.6. The first of each kind counts; an option of the wrong length is skipped, as receivers do. */
+static void
+walk_options(struct ics_view icmp, uint32_t off, struct options *o)
+{
+	memset(o, 0, sizeof(*o));
+	for (unsigned n = 0; n < ICS_ND_OPTIONS_MAX && ics_view_has(icmp, off, 2); n++) {
+		uint8_t type = ics_view_u8(icmp, off);
+		uint32_t len = ics_view_u8(icmp, off + 1) * 8u;
+
+		if (len == 0 || !ics_view_has(icmp, off, len))
+			return;
+		if (type == ICS_OPT_SLLA && len == 8 && !o->has_slla) {
+			o->has_slla = true;
+			o->slla = ics_mac_from(icmp.p + off + 2);
+		} else if (type == ICS_OPT_TLLA && len == 8 && !o->has_tlla) {
+			o->has_tlla = true;
+			o->tlla = ics_mac_from(icmp.p + off + 2);
+		} else if (type == ICS_OPT_MTU && len == 8 && o->mtu == 0) {
+			o->mtu = ics_view_be32(icmp, off + 4);
+		} else if (type == ICS_OPT_PIO && len == 32) {
+			o->has_pio = true;
+			o->pio_preferred |= ics_view_be32(icmp, off + 8) != 0;
+		}
+		off += len;
+	}
+}
+
+static bool
+parse_ra(struct ics_msg *m)
+{
+	struct options o;
+	struct ics_view options = ics_view_sub(m->icmp, 16, m->icmp.len);
+
+	if (!ics_view_has(m->icmp, 0, 16))
+		return false;
+	walk_options(m->icmp, 16, &o);
+	m->ra = (struct ics_msg_ra){
+		.cur_hop_limit = ics_view_u8(m->icmp, 4),
+		.flags = ics_view_u8(m->icmp, 5),
+		.lifetime_s = ics_view_be16(m->icmp, 6),
+		.reachable_ms = ics_view_be32(m->icmp, 8),
+		.retrans_ms = ics_view_be32(m->icmp, 12),
+		.mtu = o.mtu,
+		.has_slla = o.has_slla,
+		.slla = o.slla,
+		.has_pio = o.has_pio,
+		.pio_preferred_zero = o.has_pio && !o.pio_preferred,
+		.opts_hash = ics_hash(options.p, options.len, 0),
+	};
+	return true;
+}
+
+static bool
+parse_neighbor(struct ics_msg *m)
+{
+	struct options o;
+
+	if (!ics_view_has(m->icmp, 0, 24))
+		return false;
+	walk_options(m->icmp, 24, &o);
+	m->na.target = ics_ip_from6(m->icmp.p + 8);
+	if (m->class == ICS_CLASS_nd_na) {
+		m->na.flags = ics_view_u8(m->icmp, 4);
+		m->na.has_lla = o.has_tlla;
+		m->na.lla = o.tlla;
+	} else {
+		m->na.flags = 0;
+		m->na.has_lla = o.has_slla;
+		m->na.lla = o.slla;
+	}
+	return true;
+}
+
+bool
+ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
+{
+	uint32_t ether;
+
+	if (rec->l4_off == 0 || (rec->flags & (ICS_REC_COPIES | ICS_REC_UNPARSED)) || rec->class >= ICS_CLASS_COUNT)
+		return false;
+	*out = (struct ics_msg){
+		.rec = rec,
+		.frame = frame,
+		.icmp = ics_view_sub(frame, rec->l4_off, rec->ilen),
+		.ts_ns = rec->ts_ns,
+		.class = rec->class,
+		.strict = (rec->flags & ICS_REC_STRICT) != 0,
+		.lenient = (rec->flags & ICS_REC_LENIENT) != 0,
+	};
+	out->cut = out->icmp.len < rec->ilen;
+	if (find_ether(rec, frame, &ether)) {
+		out->has_mac = true;
+		out->dmac = ics_mac_from(frame.p + ether);
+		out->smac = ics_mac_from(frame.p + ether + 6);
+	}
+	if (rec->flags & ICS_REC_IP4) {
+		if (!ics_view_has(frame, rec->l3_off, 20))
+			return false;
+		out->src = ics_ip_from4(frame.p + rec->l3_off + 12);
+		out->dst = ics_ip_from4(frame.p + rec->l3_off + 16);
+	} else {
+		if (!ics_view_has(frame, rec->l3_off, 40))
+			return false;
+		out->src = ics_ip_from6(frame.p + rec->l3_off + 8);
+		out->dst = ics_ip_from6(frame.p + rec->l3_off + 24);
+	}
+	switch (out->class) {
+	case ICS_CLASS_nd_ra:
+		return parse_ra(out);
+	case ICS_CLASS_nd_ns:
+	case ICS_CLASS_nd_na:
+		return parse_neighbor(out);
+	default:
+		return out->icmp.len != 0;
+	}
+}

@@ -1,0 +1,303 @@
+/* The routers of each segment and what hosts believe of them: the default router list of RFC 4861 6.3.4 as a state
+ * machine. A DEFAULT or configured router is never evicted; quota and cap push out the oldest of the others.
+ */
+#include "model_priv.h"
+
+#include <stddef.h>
+
+#define NS_PER_S 1000000000ull
+
+/* VRRP (RFC 9568 7.3), HSRP, GLBP: virtual MACs, as prefix and the bits of it that count. */
+static const struct {
+	uint64_t value, mask;
+} fhrp_macs[] = {
+	{0x00005e000100, 0xffffffffff00}, /* VRRP for IPv4 */
+	{0x00005e000200, 0xffffffffff00}, /* VRRP for IPv6 */
+	{0x000573a00000, 0xfffffffff000}, /* HSRP for IPv6 */
+	{0x00000c07ac00, 0xffffffffff00}, /* HSRP */
+	{0x00000c9ff000, 0xfffffffff000}, /* HSRP version 2 */
+	{0x0007b4000000, 0xffffff000000}, /* GLBP */
+};
+
+bool
+ics_mac_is_fhrp(const struct ics_mac *mac)
+{
+	uint64_t v = (uint64_t)ics_load_be16(mac->b) << 32 | ics_load_be32(mac->b + 2);
+
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(fhrp_macs); i++)
+		if ((v & fhrp_macs[i].mask) == fhrp_macs[i].value)
+			return true;
+	return false;
+}
+
+const char *
+ics_router_state_name(enum ics_router_state s)
+{
+	static const char *const names[] = {"unknown", "nondefault", "default", "retracted", "hosted", "expired"};
+
+	return (unsigned)s < ICS_ARRAY_LEN(names) ? names[s] : "?";
+}
+
+unsigned
+ics_router_preference(const struct ics_router *r)
+{
+	static const uint8_t rank[4] = {1, 2, 1, 0};
+
+	return rank[(r->flags & ICS_RA_PRF_MASK) >> 3];
+}
+
+const char *
+ics_router_preference_name(const struct ics_router *r)
+{
+	static const char *const names[] = {"low", "medium", "high"};
+
+	return names[ics_router_preference(r)];
+}
+
+bool
+ics_router_has_mac(const struct ics_router *r, const struct ics_mac *mac)
+{
+	for (unsigned i = 0; i < r->n_macs; i++)
+		if (ics_mac_equal(&r->mac[i], mac))
+			return true;
+	return false;
+}
+
+static void
+on_expiry(struct ics_timer *t, uint64_t now_ns)
+{
+	struct router_entry *e = t->owner;
+
+	if (e->r.state == ICS_ROUTER_DEFAULT && e->r.expires_ns <= now_ns)
+		ics_router_set_state(e->model, seg_by_id(e->model, e->key.segment), e, ICS_ROUTER_EXPIRED);
+}
+
+void
+ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, enum ics_router_state state)
+{
+	if (e->r.state == state)
+		return;
+	if (e->r.state == ICS_ROUTER_DEFAULT) {
+		seg->s.default_routers--;
+		ics_timer_cancel(&m->clock.timers, &e->expiry);
+	}
+	if (state == ICS_ROUTER_DEFAULT)
+		seg->s.default_routers++;
+	e->r.state = state;
+	e->r.transitions++;
+}
+
+/* First position in by_id whose router has an id >= id; ids only grow, so by_id is sorted. */
+static uint32_t
+id_position(const struct ics_model *m, uint32_t id)
+{
+	uint32_t lo = 0, hi = m->routers.count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct router_entry *e = ics_table_at(&m->routers, m->by_id[mid]);
+
+		if (e->r.id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const struct ics_router *
+ics_model_router_next(const struct ics_model *m, uint32_t id)
+{
+	uint32_t pos = id_position(m, id);
+
+	if (pos == m->routers.count)
+		return NULL;
+	return &((const struct router_entry *)ics_table_at(&m->routers, m->by_id[pos]))->r;
+}
+
+static bool
+may_go(const void *entry)
+{
+	const struct router_entry *e = entry;
+
+	return e->r.state != ICS_ROUTER_DEFAULT && !e->r.pinned;
+}
+
+static void
+forget(struct ics_model *m, struct router_entry *e)
+{
+	struct seg_entry *seg = seg_by_id(m, e->key.segment);
+	uint32_t pos = id_position(m, e->r.id);
+
+	ics_timer_cancel(&m->clock.timers, &e->expiry);
+	if (e->prev != 0)
+		((struct router_entry *)ics_table_at(&m->routers, e->prev))->next = e->next;
+	else
+		seg->routers = e->next;
+	if (e->next != 0)
+		((struct router_entry *)ics_table_at(&m->routers, e->next))->prev = e->prev;
+	seg->s.routers--;
+	memmove(&m->by_id[pos], &m->by_id[pos + 1], (m->routers.count - pos - 1) * sizeof(m->by_id[0]));
+	ics_table_remove(&m->routers, e->index);
+}
+
+/* One that never was a default router goes before one that was; of equals the one not heard for longest. */
+static struct router_entry *
+quota_victim(struct ics_model *m, const struct seg_entry *seg)
+{
+	struct router_entry *best = NULL, *e;
+
+	for (uint32_t i = seg->routers; i != 0; i = e->next) {
+		bool better;
+
+		e = ics_table_at(&m->routers, i);
+		if (!may_go(e))
+			continue;
+		if (best == NULL)
+			better = true;
+		else if ((e->r.last_nonzero_ra_ns == 0) != (best->r.last_nonzero_ra_ns == 0))
+			better = e->r.last_nonzero_ra_ns == 0;
+		else
+			better = e->r.last_ra_ns < best->r.last_ra_ns;
+		if (better)
+			best = e;
+	}
+	return best;
+}
+
+struct router_entry *
+ics_router_make(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
+{
+	struct router_key key = {*addr, seg->s.id};
+	struct router_entry *e;
+	uint32_t i;
+
+	if (seg->s.routers >= ICS_ROUTERS_PER_SEGMENT) {
+		e = quota_victim(m, seg);
+		if (e == NULL) {
+			m->stats.router_drops++;
+			return NULL;
+		}
+		forget(m, e);
+	} else if (m->routers.count >= ICS_ROUTERS_MAX) {
+		i = ics_table_oldest(&m->routers, may_go);
+		if (i == 0) {
+			m->stats.router_drops++;
+			return NULL;
+		}
+		forget(m, ics_table_at(&m->routers, i));
+	}
+	i = ics_table_insert(&m->routers, &key);
+	if (i == 0) {
+		m->stats.router_drops++;
+		return NULL;
+	}
+	e = ics_table_at(&m->routers, i);
+	e->index = i;
+	e->model = m;
+	e->expiry.owner = e;
+	e->expiry.fire = on_expiry;
+	e->next = seg->routers;
+	if (e->next != 0)
+		((struct router_entry *)ics_table_at(&m->routers, e->next))->prev = i;
+	seg->routers = i;
+	seg->s.routers++;
+	m->by_id[m->routers.count - 1] = i;
+	e->r.id = ++m->last_router_id;
+	e->r.segment = seg->s.id;
+	e->r.addr = *addr;
+	e->r.pinned = ics_model_is_gateway(m, addr);
+	e->r.first_ns = m->clock.now_ns;
+	return e;
+}
+
+struct router_entry *
+ics_router_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
+{
+	struct router_key key = {*addr, seg->s.id};
+	uint32_t i = seg->routers == 0 ? 0 : ics_table_find(&m->routers, &key);
+
+	if (i != 0)
+		return ics_table_at(&m->routers, i);
+	return ics_model_is_gateway(m, addr) ? ics_router_make(m, seg, addr) : NULL;
+}
+
+const struct ics_router *
+ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
+{
+	struct router_key key = {*addr, segment};
+	uint32_t i = ics_table_find(&m->routers, &key);
+
+	return i == 0 ? NULL : &((const struct router_entry *)ics_table_at(&m->routers, i))->r;
+}
+
+unsigned
+ics_model_segment_routers(const struct ics_model *m, uint32_t segment,
+			  const struct ics_router *out[static ICS_ROUTERS_PER_SEGMENT])
+{
+	const struct router_entry *e;
+	unsigned n = 0;
+
+	for (uint32_t i = seg_by_id(m, segment)->routers; i != 0 && n < ICS_ROUTERS_PER_SEGMENT; i = e->next) {
+		e = ics_table_at(&m->routers, i);
+		out[n++] = &e->r;
+	}
+	return n;
+}
+
+static void
+learn_mac(const struct ics_model *m, struct ics_router *r, const struct ics_mac *mac)
+{
+	const struct ics_mac_list *anycast = &m->conf.detect.anycast_gw_macs;
+
+	if (ics_mac_is_fhrp(mac))
+		r->fhrp = true;
+	for (unsigned i = 0; i < anycast->n; i++)
+		if (ics_mac_equal(&anycast->mac[i], mac))
+			r->fhrp = true;
+	if (!ics_router_has_mac(r, mac) && r->n_macs < ICS_ROUTER_MACS)
+		r->mac[r->n_macs++] = *mac;
+}
+
+/* RFC 4861 6.3.4: a lifetime above 0 makes or refreshes the entry of the default router list, 0 times it out at
+ * once. Only the former teaches MACs: a forged retraction must not make its own sender known. A value of 0
+ * in the other fields means unspecified, and hosts keep what they had.
+ */
+void
+ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, const struct ics_msg *msg)
+{
+	struct ics_router *r = &e->r;
+	const struct ics_msg_ra *ra = &msg->ra;
+
+	r->ra_count += 1 + (uint64_t)msg->rec->repeats;
+	r->last_ra_ns = msg->ts_ns;
+	r->lifetime_s = ra->lifetime_s;
+	r->flags = ra->flags;
+	if (ra->reachable_ms != 0)
+		r->reachable_ms = ra->reachable_ms;
+	if (ra->retrans_ms != 0)
+		r->retrans_ms = ra->retrans_ms;
+	if (ra->mtu != 0)
+		r->mtu = ra->mtu;
+	if (ra->cur_hop_limit != 0)
+		r->cur_hop_limit = ra->cur_hop_limit;
+	if (ra->lifetime_s == 0) {
+		r->zero_ra_count += 1 + (uint64_t)msg->rec->repeats;
+		r->retracted_ns = msg->ts_ns;
+		if (r->state == ICS_ROUTER_UNKNOWN)
+			ics_router_set_state(m, seg, e, ICS_ROUTER_NONDEFAULT);
+		else if (r->state == ICS_ROUTER_DEFAULT || r->state == ICS_ROUTER_HOSTED)
+			ics_router_set_state(m, seg, e, ICS_ROUTER_RETRACTED);
+		return;
+	}
+	if (msg->has_mac)
+		learn_mac(m, r, &msg->smac);
+	if (ra->has_slla)
+		learn_mac(m, r, &ra->slla);
+	r->last_nonzero_ra_ns = msg->ts_ns;
+	r->last_nonzero_lifetime_s = ra->lifetime_s;
+	r->expires_ns = msg->ts_ns + ra->lifetime_s * NS_PER_S;
+	ics_router_set_state(m, seg, e, ICS_ROUTER_DEFAULT);
+	/* Without memory for the timer the router stays DEFAULT for too long; nothing else depends on it. */
+	(void)ics_timer_set(&m->clock.timers, &e->expiry, r->expires_ns);
+}
