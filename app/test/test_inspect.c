@@ -320,6 +320,60 @@ test_a_rule_keeps_its_times_and_first_frame(void **state)
 	free(r);
 }
 
+/* An echo request whose checksum field is the pseudo-header's sum (partial) or another value, from MAC ..:mac. */
+static void
+feed_echo(struct rig *r, unsigned mac, unsigned id, const char *checksum)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "333300000001" "00005e0053%02x" "86dd" IP6("0008", "3a", HOST) "8000" "%s" "%04x0000", mac, checksum, id);
+	feed(r, text, 1);
+}
+
+static void
+test_unfinished_checksums_are_forgiven_once_the_sender_is_known(void **state)
+{
+	/* fe80::1 + fe80::10 + length 8 + next header 58, folded; not complemented */
+	const char *const partial = "fd54";
+	struct rig *r = rig_new();
+
+	for (unsigned i = 0; i < 19; i++)
+		feed_echo(r, 1, i, partial);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 19);
+	for (unsigned i = 0; i < 100; i++)
+		feed_echo(r, 1, i, partial);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 19);
+	assert_int_equal(r->in.offload.forgiven, 100);
+	/* another sender is judged, and one plainly wrong sum ends the leniency */
+	feed_echo(r, 2, 1, partial);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 20);
+	feed_echo(r, 1, 1, "1234");
+	feed_echo(r, 1, 2, partial);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 22);
+	free(r);
+}
+
+/* One unfinished sum in twenty good messages or more is an accident, not an offload. */
+static void
+test_a_rare_unfinished_checksum_is_judged(void **state)
+{
+	struct rig *r = rig_new();
+	char good[8];
+
+	for (unsigned i = 0; i < 2000; i++) {
+		/* type and code, pseudo-header and id, summed up and complemented */
+		uint32_t sum = 0x8000 + 0xfd54 + i;
+
+		sum = (sum & 0xffff) + (sum >> 16);
+		snprintf(good, sizeof(good), "%04x", ~sum & 0xffff);
+		feed_echo(r, 1, i, i % 50 == 0 ? "fd54" : good);
+	}
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 40);
+	assert_int_equal(r->in.offload.forgiven, 0);
+	free(r);
+}
+
 static void
 test_names(void **state)
 {
@@ -351,6 +405,8 @@ main(void)
 		cmocka_unit_test(test_what_the_frame_hash_covers),
 		cmocka_unit_test(test_a_burst_counts_frames_bytes_and_snapshots),
 		cmocka_unit_test(test_a_rule_keeps_its_times_and_first_frame),
+		cmocka_unit_test(test_unfinished_checksums_are_forgiven_once_the_sender_is_known),
+		cmocka_unit_test(test_a_rare_unfinished_checksum_is_judged),
 		cmocka_unit_test(test_names),
 	};
 

@@ -13,6 +13,20 @@
 
 #define ICS_BURST_MAX 64
 
+/* Senders whose ICMPv6 checksums were seen unfinished, a direct-mapped table of them. */
+#define ICS_OFFLOAD_SENDERS 64
+struct ics_offload_sender {
+	struct ics_mac mac;
+	uint32_t seen;	  /* messages since the first unfinished one; 0: free */
+	uint32_t partial; /* of them: unfinished */
+	uint32_t wrong;	  /* of them: wrong in another way */
+};
+struct ics_offload {
+	uint32_t n;	   /* senders in the table */
+	uint64_t forgiven; /* messages not judged by their checksum */
+	struct ics_offload_sender sender[ICS_OFFLOAD_SENDERS];
+};
+
 /* One worker's fast half. Fill the fields of the first part, then call ics_inspect_init(). */
 struct ics_inspect {
 	struct ics_decode_conf decode;
@@ -27,6 +41,7 @@ struct ics_inspect {
 	uint8_t queue;
 	/* set by init */
 	uint32_t since_sweep;
+	struct ics_offload offload;
 };
 
 void ics_inspect_init(struct ics_inspect *in);

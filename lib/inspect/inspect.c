@@ -1,7 +1,7 @@
 /* Two passes over a burst: ics_peek() settles what cannot be ICMP, the few that remain are decoded, validated,
  * counted, folded and handed over. Called by a worker lcore, by the offline reader and by the tests.
  */
-#include "ics_inspect.h"
+#include "offload.h"
 
 /* Sweeping the fold cache costs a walk over its slots: once in so many bursts, or when idle. */
 #define SWEEP_EVERY 4096
@@ -11,6 +11,7 @@ void
 ics_inspect_init(struct ics_inspect *in)
 {
 	in->since_sweep = 0;
+	memset(&in->offload, 0, sizeof(in->offload));
 }
 
 void
@@ -169,6 +170,8 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 	unsigned n;
 
 	ics_inspect_frame(in, f, &pkt);
+	if (ics_unlikely((pkt.flags & ICS_PKT_CSUM_PARTIAL) != 0 || in->offload.n != 0))
+		ics_offload_judge(&in->offload, &pkt);
 	count_class(in->counters, pkt.class, pkt.encap);
 	if (ics_unlikely(!ics_reasons_empty(&pkt.reasons)))
 		ICS_REASONS_FOREACH(n, &pkt.reasons)
