@@ -416,8 +416,7 @@ format_names(const struct ics_reasons *set, char *buf, size_t room)
 	size_t used = 0;
 
 	buf[0] = '\0';
-	ICS_REASONS_FOREACH(n, set)
-	{
+	ICS_REASONS_FOREACH(n, set) {
 		int k = snprintf(buf + used, room - used, "%s ", ics_reason_info(n)->name);
 
 		used += (size_t)k < room - used ? (size_t)k : 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 enum base {
@@ -27,11 +28,11 @@ struct packet {
 	uint32_t len;
 	uint32_t l3;
 	uint32_t l4;
-	uint32_t pad;	   /* octets of Ethernet padding at the end */
-	uint32_t snap;	   /* captured octets; 0 is all of them */
-	bool raw;	   /* leave lengths and checksums as they are */
+	uint32_t pad;      /* octets of Ethernet padding at the end */
+	uint32_t snap;     /* captured octets; 0 is all of them */
+	bool raw;          /* leave lengths and checksums as they are */
 	uint32_t link_mtu; /* for the validator */
-	uint8_t link;	   /* enum ics_link */
+	uint8_t link;      /* enum ics_link */
 };
 
 const char *base_name(enum base b);
