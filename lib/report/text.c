@@ -47,7 +47,8 @@ wrap(FILE *out, const char *text)
 	while (*text != '\0') {
 		size_t n = strcspn(text, " ");
 
-		if (column > 0 && (column + 1 + n > WIDTH || (ended && isupper((unsigned char)*text)))) {
+		if (column > 0 && (column + 1 + n > WIDTH ||
+				   (ended && (isupper((unsigned char)*text) || isdigit((unsigned char)*text))))) {
 			fputc('\n', out);
 			column = 0;
 		}
@@ -167,9 +168,10 @@ print_reasons(FILE *out, const struct ics_report *r)
 		if (n == 0)
 			continue;
 		if (!any)
-			fputs("What is wrong with them\n", out);
+			fputs("Rules that they break or touch\n", out);
 		any = true;
-		fprintf(out, INDENT "%12s %-32s %s\n", grouped(n, num), info->name, info->condition);
+		fprintf(out, INDENT "%12s %-32s %s: %s\n", grouped(n, num), info->name,
+			ics_severity_name(info->severity), info->condition);
 	}
 	if (!any)
 		fputs("No message breaks a rule.\n", out);
@@ -190,7 +192,11 @@ print_routers(FILE *out, const struct ics_model *m)
 		fprintf(out, INDENT "%s (%s) on %s: %s", ics_ip_format(&r->addr, ip),
 			r->n_macs > 0 ? ics_mac_format(&r->mac[0], mac) : "MAC not seen",
 			s != NULL ? ics_report_segment(&s->key, where) : "?", ics_router_state_name(r->state));
-		fprintf(out, ", lifetime %" PRIu32 " s, preference %s", r->lifetime_s, ics_report_preference(r->flags));
+		if (r->ra_count == 0)
+			fputs(", no RA heard", out);
+		else
+			fprintf(out, ", lifetime %" PRIu32 " s, preference %s", r->lifetime_s,
+				ics_report_preference(r->flags));
 		if (r->state == ICS_ROUTER_DEFAULT && r->expires_ns != 0 && r->expires_ns != UINT64_MAX)
 			fprintf(out, ", until %s", ics_report_time(r->expires_ns, until));
 		fputc('\n', out);

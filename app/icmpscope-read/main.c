@@ -1,0 +1,271 @@
+/* icmpscope-read: the inspector over capture files. The fast half sees every frame, what it sends goes straight to
+ * the slow half, and the report is what both learned: the same verdict as on the wire (design: Programs).
+ */
+#include "ics_capture.h"
+#include "ics_config.h"
+#include "ics_engine.h"
+#include "ics_inspect.h"
+#include "ics_report.h"
+#include "ics_version.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
+
+/* The live program tells the engine the time when no record comes; so do frames without a message here. */
+#define TICK_NS 100000000u
+
+static const char usage[] = "usage: icmpscope-read [-c FILE] [--set SECTION.KEY=VALUE]... [--json] CAPTURE...\n";
+
+static const char help[] =
+	"\n"
+	"Reads captures (pcap, pcapng, - for standard input) and tells what is wrong with\n"
+	"IPv6 neighbor discovery, multicast listener discovery and path MTU discovery in them.\n"
+	"Several captures are read in the given order, as one.\n"
+	"\n"
+	"  -c, --config FILE            settings, as documented in icmpscope.ini\n"
+	"      --set SECTION.KEY=VALUE  one setting; wins over the file; may be repeated\n"
+	"      --json                   one JSON document instead of text\n"
+	"      --help, --version\n"
+	"\n"
+	"A capture is short, so routers are not learned for long before they are judged:\n"
+	"  --set detect.gateways=fe80::1   names the routers that are known to be right\n"
+	"  --set detect.learn_s=0          judges from the first frame on\n"
+	"\n"
+	"Exit status: 0 all read, 1 something could not be read (what could is reported), 2 usage.\n";
+
+struct options {
+	const char *config;
+	const char **sets;
+	unsigned n_sets;
+	bool json;
+	char **captures;
+	unsigned n_captures;
+};
+
+/* One run: both halves, and which frame they are at. */
+struct reader {
+	struct ics_inspect inspect;
+	struct ics_counters counters;
+	struct ics_engine *engine;
+	uint64_t frame_no;
+	uint64_t told_ns; /* time that the engine knows */
+};
+
+static int
+push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	struct reader *r = ctx;
+
+	ics_engine_feed(r->engine, rec, (struct ics_view){frame, frame != NULL ? rec->cap_len : 0}, r->frame_no);
+	r->told_ns = rec->ts_ns;
+	return 0;
+}
+
+static void
+inspect_frame(struct reader *r, const struct ics_frame *f, uint64_t ts_ns)
+{
+	/* A burst has one time, and a capture a time for each frame. */
+	ics_inspect_burst(&r->inspect, f, 1, ts_ns);
+	if (ts_ns > r->told_ns + TICK_NS || ts_ns + TICK_NS < r->told_ns) {
+		ics_engine_tick(r->engine, ts_ns);
+		r->told_ns = ts_ns;
+	}
+}
+
+/* False when the capture could not be read to its end; out->damage then says why, and belongs to the caller. */
+static bool
+read_capture(struct reader *r, const char *path, struct ics_report_capture *out)
+{
+	char err[ICS_CAPTURE_ERR_LEN];
+	struct ics_capture *c = ics_capture_open(path, err);
+	struct ics_frame f;
+	uint64_t ts_ns;
+	int ret = -EINVAL;
+
+	out->file = path;
+	if (c == NULL) {
+		out->damage = strdup(err);
+		fprintf(stderr, "icmpscope-read: %s\n", err);
+		return false;
+	}
+	r->frame_no = 0;
+	while ((ret = ics_capture_next(c, &f, &ts_ns, err)) == 1) {
+		r->frame_no++;
+		if (out->frames == 0)
+			out->first_ns = ts_ns;
+		out->last_ns = ts_ns;
+		out->frames++;
+		out->bytes += f.wire_len;
+		out->snapped += f.cap_len < f.wire_len;
+		inspect_frame(r, &f, ts_ns);
+	}
+	/* Timers that end with the last frame have ended. */
+	if (out->frames > 0)
+		ics_engine_tick(r->engine, out->last_ns);
+	ics_capture_close(c);
+	if (ret == 0)
+		return true;
+	out->damage = strdup(err);
+	fprintf(stderr, "icmpscope-read: %s: %s; what came before is reported\n", path, err);
+	return false;
+}
+
+static int
+start(struct reader *r, const struct ics_config *conf)
+{
+	uint64_t seed;
+
+	memset(r, 0, sizeof(*r));
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+		fprintf(stderr, "icmpscope-read: no random numbers: %s\n", strerror(errno));
+		return -1;
+	}
+	r->engine = ics_engine_new(conf, seed);
+	if (r->engine == NULL) {
+		fprintf(stderr, "icmpscope-read: out of memory for the tables; free some and start again\n");
+		return -1;
+	}
+	r->inspect.decode = conf->decode;
+	r->inspect.validate.link_mtu = conf->detect.link_mtu;
+	r->inspect.counters = &r->counters;
+	r->inspect.sink = (struct ics_sink){.push = push, .ctx = r};
+	r->inspect.seed = seed;
+	ics_inspect_init(&r->inspect);
+	return 0;
+}
+
+static int
+report(const struct reader *r, const struct ics_report_capture *captures, unsigned n, bool json)
+{
+	struct ics_count_snapshot counts = {0};
+	struct ics_report rep = {
+		.version = ICS_VERSION,
+		.captures = captures,
+		.n_captures = n,
+		.counts = &counts,
+		.engine = r->engine,
+	};
+	int ret;
+
+	ics_count_snapshot_add(&counts, &r->counters);
+	ret = json ? ics_report_json(stdout, &rep) : ics_report_text(stdout, &rep);
+	if (ret != 0)
+		fprintf(stderr, "icmpscope-read: the report could not be written: %s\n",
+			ret == -ENOMEM ? "out of memory" : "is there room where it goes?");
+	return ret;
+}
+
+static int
+run(const struct options *o, const struct ics_config *conf)
+{
+	struct reader *r = aligned_alloc(_Alignof(struct reader), sizeof(*r));
+	struct ics_report_capture *captures = calloc(o->n_captures, sizeof(*captures));
+	unsigned opened = 0;
+	int status = EXIT_DONE;
+
+	if (r == NULL || captures == NULL || start(r, conf) != 0) {
+		free(r);
+		free(captures);
+		return EXIT_FAILED;
+	}
+	for (unsigned i = 0; i < o->n_captures; i++) {
+		if (!read_capture(r, o->captures[i], &captures[i]))
+			status = EXIT_FAILED;
+		opened += captures[i].frames > 0 || captures[i].damage == NULL;
+	}
+	/* Of captures that could not be read at all there is nothing to tell but why. */
+	if (opened > 0 && report(r, captures, o->n_captures, o->json) != 0)
+		status = EXIT_FAILED;
+	for (unsigned i = 0; i < o->n_captures; i++)
+		free((char *)captures[i].damage);
+	ics_engine_free(r->engine);
+	free(captures);
+	free(r);
+	return status;
+}
+
+/* -1 to go on, or the status to exit with. */
+static int
+parse(int argc, char **argv, struct options *o)
+{
+	enum { SET = 256, JSON, HELP, VERSION };
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, SET},
+		{"json", no_argument, NULL, JSON},        {"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION},  {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case SET:
+			o->sets[o->n_sets++] = optarg;
+			break;
+		case JSON:
+			o->json = true;
+			break;
+		case 'h':
+		case HELP:
+			fputs(usage, stdout);
+			fputs(help, stdout);
+			return EXIT_DONE;
+		case VERSION:
+			printf("icmpscope-read %s\n", ICS_VERSION);
+			return EXIT_DONE;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc) {
+		fputs("icmpscope-read: no capture is named; give one or more files, or - for standard input\n", stderr);
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	o->captures = argv + optind;
+	o->n_captures = (unsigned)(argc - optind);
+	return -1;
+}
+
+static int
+configure(struct ics_config *conf, const struct options *o)
+{
+	char err[ICS_CONFIG_ERR_LEN];
+
+	ics_config_init(conf);
+	if (o->config != NULL && ics_config_load(conf, o->config, err) != 0) {
+		fprintf(stderr, "icmpscope-read: %s\n", err);
+		return EXIT_USAGE;
+	}
+	for (unsigned i = 0; i < o->n_sets; i++) {
+		if (ics_config_set(conf, o->sets[i], err) != 0) {
+			fprintf(stderr, "icmpscope-read: --set: %s\n", err);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.sets = calloc((size_t)argc, sizeof(*o.sets))};
+	struct ics_config *conf = malloc(sizeof(*conf));
+	int status = EXIT_FAILED;
+
+	if (o.sets == NULL || conf == NULL)
+		fputs("icmpscope-read: out of memory\n", stderr);
+	else if ((status = parse(argc, argv, &o)) < 0 && (status = configure(conf, &o)) < 0)
+		status = run(&o, conf);
+	free(o.sets);
+	free(conf);
+	return status;
+}

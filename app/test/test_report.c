@@ -1,0 +1,346 @@
+/* lib/report: the JSON contract and the voice of the text, from findings and counters set by hand and from what the
+ * engine made of an RA.
+ */
+#include "ics_report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#define T0 1463012470543000000ull /* 2016-05-12T00:21:10.543 */
+
+struct fixture {
+	struct ics_config conf;
+	struct ics_count_snapshot counts;
+	struct ics_report_capture capture;
+	struct ics_report report;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+
+	assert_non_null(x);
+	ics_config_init(&x->conf);
+	x->capture = (struct ics_report_capture){
+		.file = "a.pcap", .frames = 12345, .bytes = 99, .first_ns = T0, .last_ns = T0 + 1000};
+	x->counts.frames = 12345;
+	x->counts.class[ICS_CLASS_nd_ra] = 5;
+	x->counts.class[ICS_CLASS_ip6_other] = 12340;
+	x->counts.control = x->counts.delivered = 5;
+	x->report = (struct ics_report){
+		.version = "1.2.3",
+		.captures = &x->capture,
+		.n_captures = 1,
+		.counts = &x->counts,
+		.engine = ics_engine_new(&x->conf, 1),
+	};
+	assert_non_null(x->report.engine);
+	*state = x;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	ics_engine_free(x->report.engine);
+	free(x);
+	return 0;
+}
+
+static struct ics_anomaly *
+add(struct fixture *x, enum ics_severity severity, uint64_t entity)
+{
+	struct ics_anomaly_store *s = ics_engine_anomalies(x->report.engine);
+	struct ics_anomaly *a = ics_anomaly_open(s, "router_lifetime_zero", entity);
+
+	assert_non_null(a);
+	a->rfc = "4861 6.2.5";
+	a->variant = "graceful";
+	a->severity = severity;
+	a->segment = (struct ics_segment_key){.port = 0, .vlan_outer = 10, .vlan_inner = ICS_VLAN_NONE};
+	a->first_ns = T0;
+	a->last_ns = T0 + 5000000000ull;
+	a->count = 3;
+	a->n_frames = 2;
+	a->frame_no[0] = 6;
+	a->frame_no[1] = 9;
+	assert_int_equal(ics_subject_set_text(a, "router", "%s", "fe80::1"), 0);
+	assert_int_equal(ics_fact_set_uint(a, "lifetime_before", 1800), 0);
+	assert_int_equal(ics_fact_set_bool(a, "known_mac", true), 0);
+	assert_int_equal(ics_fact_set_seconds(a, "left", 1787123), 0);
+	snprintf(a->says, sizeof(a->says),
+		 "fe80::1 (00:00:5e:00:53:01) told every host to drop it as IPv6 gateway: Router Lifetime 1800 -> 0. "
+		 "41 hosts on this VLAN have no other default router. "
+		 "Do: check forwarding, uplink and a restart of the RA daemon on that router.");
+	ics_anomaly_changed(s, a);
+	return a;
+}
+
+static json_t *
+get_json(struct fixture *x)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	json_error_t e;
+	json_t *j;
+
+	assert_non_null(f);
+	assert_int_equal(ics_report_json(f, &x->report), 0);
+	fclose(f);
+	for (size_t i = 0; i < n; i++)
+		assert_true((unsigned char)text[i] < 0x7f);
+	j = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+	if (j == NULL)
+		fail_msg("%s in %s", e.text, text);
+	free(text);
+	return j;
+}
+
+static char *
+get_text(struct fixture *x)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_non_null(f);
+	assert_int_equal(ics_report_text(f, &x->report), 0);
+	fclose(f);
+	return text;
+}
+
+static json_t *
+at(json_t *j, const char *key)
+{
+	json_t *v = json_object_get(j, key);
+
+	if (v == NULL)
+		fail_msg("no \"%s\"", key);
+	return v;
+}
+
+static void
+assert_text(json_t *j, const char *key, const char *want)
+{
+	assert_string_equal(json_string_value(at(j, key)), want);
+}
+
+static void
+test_time(void **state)
+{
+	char buf[32];
+
+	assert_string_equal(ics_report_time(T0, buf), "2016-05-12T00:21:10.543000Z");
+	assert_string_equal(ics_report_time(T0 + 999, buf), "2016-05-12T00:21:10.543000Z");
+	assert_string_equal(ics_report_time(T0 + 1999, buf), "2016-05-12T00:21:10.543001Z");
+	assert_string_equal(ics_report_time(0, buf), "1970-01-01T00:00:00.000000Z");
+	assert_string_equal(ics_report_time(UINT64_MAX, buf), "2554-07-21T23:34:33.709551Z");
+}
+
+static void
+test_segment(void **state)
+{
+	struct ics_segment_key k = {.port = 3, .vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
+	char buf[64];
+
+	assert_string_equal(ics_report_segment(&k, buf), "port 3 untagged");
+	k.vlan_outer = 10;
+	assert_string_equal(ics_report_segment(&k, buf), "VLAN 10, port 3");
+	k.vlan_inner = 20;
+	assert_string_equal(ics_report_segment(&k, buf), "VLAN 10.20, port 3");
+	k.encap = ICS_ENCAP_MPLS | ICS_ENCAP_PPPOE;
+	k.port = 255;
+	k.vlan_outer = k.vlan_inner = 4094;
+	assert_string_equal(ics_report_segment(&k, buf), "VLAN 4094.4094, port 255, MPLS, PPPoE");
+}
+
+static void
+test_json(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j, *o, *list;
+	uint64_t sum = 0;
+	const char *name;
+
+	add(x, ICS_SEV_WARN, 1);
+	add(x, ICS_SEV_CRITICAL, 2)->segment.vlan_inner = 20;
+	add(x, ICS_SEV_INFO, 3)->segment.vlan_outer = ICS_VLAN_NONE;
+	x->counts.reason[0] = 7;
+	j = get_json(x);
+	assert_text(j, "version", "1.2.3");
+	assert_int_equal(json_integer_value(at(j, "frames")), 12345);
+	assert_int_equal(json_object_size(at(j, "classes")), ICS_CLASS_COUNT);
+	json_object_foreach(at(j, "classes"), name, o) sum += (uint64_t)json_integer_value(o);
+	assert_int_equal(sum, 12345);
+	assert_int_equal(json_object_size(at(j, "reasons")), 1);
+	assert_int_equal(json_integer_value(at(at(j, "reasons"), ics_reason_info(0)->name)), 7);
+	o = json_array_get(at(j, "captures"), 0);
+	assert_text(o, "file", "a.pcap");
+	assert_text(o, "first", "2016-05-12T00:21:10.543000Z");
+	assert_text(o, "last", "2016-05-12T00:21:10.543001Z");
+	assert_null(json_object_get(o, "damage"));
+	o = at(j, "conservation");
+	assert_int_equal(json_integer_value(at(o, "classes")), 12345);
+	assert_int_equal(json_integer_value(at(o, "delivered")), 5);
+	assert_int_equal(json_integer_value(at(o, "pending")), 0);
+
+	list = at(j, "anomalies");
+	assert_int_equal(json_array_size(list), 3);
+	o = json_array_get(list, 0);
+	assert_int_equal(json_integer_value(at(o, "id")), 1);
+	assert_text(o, "name", "router_lifetime_zero");
+	assert_text(o, "variant", "graceful");
+	assert_text(o, "severity", "warn");
+	assert_text(o, "state", "open");
+	assert_text(o, "first", "2016-05-12T00:21:10.543000Z");
+	assert_text(o, "rfc", "4861 6.2.5");
+	assert_int_equal(json_integer_value(at(o, "count")), 3);
+	assert_int_equal(json_array_size(at(o, "frames")), 2);
+	assert_int_equal(json_integer_value(json_array_get(at(o, "frames"), 1)), 9);
+	assert_text(at(o, "subject"), "router", "fe80::1");
+	assert_int_equal(json_integer_value(at(at(o, "evidence"), "lifetime_before")), 1800);
+	assert_true(json_is_true(at(at(o, "evidence"), "known_mac")));
+	assert_true(json_real_value(at(at(o, "evidence"), "left")) == 1787.123);
+	assert_int_equal(json_integer_value(at(at(o, "segment"), "vlan")), 10);
+	assert_null(json_object_get(at(o, "segment"), "inner_vlan"));
+	o = at(json_array_get(list, 1), "segment");
+	assert_int_equal(json_integer_value(at(o, "inner_vlan")), 20);
+	assert_true(json_is_null(at(at(json_array_get(list, 2), "segment"), "vlan")));
+	assert_true(json_array_size(at(j, "detectors")) >= 2);
+	json_decref(j);
+}
+
+static void
+test_json_of_strange_strings(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j, *o;
+
+	x->capture.file = "\xff"
+			  "a\xc3\xa4\n\".pcap";
+	x->capture.damage = "cut short";
+	x->capture.frames = 0;
+	j = get_json(x);
+	o = json_array_get(at(j, "captures"), 0);
+	assert_text(o, "file", "\\xffa\\xc3\\xa4\n\".pcap");
+	assert_text(o, "damage", "cut short");
+	assert_true(json_is_null(at(o, "first")));
+	json_decref(j);
+	x->capture.file = "\xc3\xa4.pcap";
+	j = get_json(x);
+	assert_text(json_array_get(at(j, "captures"), 0), "file", "\xc3\xa4.pcap");
+	json_decref(j);
+}
+
+static void
+test_text_of_a_finding(void **state)
+{
+	struct fixture *x = *state;
+	struct ics_anomaly *a = add(x, ICS_SEV_CRITICAL, 1);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	ics_report_anomaly_text(f, a);
+	fclose(f);
+	assert_string_equal(text, "CRITICAL router_lifetime_zero (graceful)                       VLAN 10, port 0\n"
+				  "  fe80::1 (00:00:5e:00:53:01) told every host to drop it as IPv6 gateway:\n"
+				  "  Router Lifetime 1800 -> 0.\n"
+				  "  41 hosts on this VLAN have no other default router.\n"
+				  "  Do: check forwarding, uplink and a restart of the RA daemon on that router.\n"
+				  "  frames 6, 9 and 1 more, RFC 4861 6.2.5\n");
+	free(text);
+
+	a->n_frames = 1;
+	a->count = 1;
+	a->frame_no[0] = 0; /* live */
+	a->muted = a->lenient = true;
+	a->severity = ICS_SEV_WARN;
+	a->variant = "";
+	ics_anomaly_clear(ics_engine_anomalies(x->report.engine), a, T0);
+	text = NULL;
+	f = open_memstream(&text, &n);
+	ics_report_anomaly_text(f, a);
+	fclose(f);
+	assert_non_null(strstr(text, "WARNING  router_lifetime_zero  "));
+	assert_non_null(strstr(text, "\n  Under maintenance: recorded, raises nothing.\n"));
+	assert_non_null(strstr(text, "\n  Cleared at 2016-05-12T00:21:10.543000Z.\n"));
+	assert_non_null(strstr(text, "\n  `icmpscopectl evidence 1`, RFC 4861 6.2.5, only by messages that a\n"));
+	free(text);
+}
+
+static void
+test_text(void **state)
+{
+	struct fixture *x = *state;
+	char *text, *info, *warn, *crit;
+
+	text = get_text(x);
+	assert_true(strncmp(text, "No findings.\n", 13) == 0);
+	assert_non_null(strstr(text, "\nLooked at\n"));
+	assert_non_null(strstr(text, "12,345 frames"));
+	assert_non_null(strstr(text, "router_flag_cleared"));
+	assert_non_null(strstr(text, "No message breaks a rule.\n"));
+	free(text);
+
+	add(x, ICS_SEV_INFO, 1);
+	add(x, ICS_SEV_CRITICAL, 2);
+	add(x, ICS_SEV_WARN, 3);
+	x->counts.reason[0] = 1200;
+	x->capture.file = "a\x1b[31m.pcap";
+	x->capture.damage = "cut short after frame 12345: x";
+	text = get_text(x);
+	info = strstr(text, "INFO     router");
+	warn = strstr(text, "WARNING  router");
+	crit = strstr(text, "CRITICAL router");
+	assert_true(crit == text && warn > crit && info > warn);
+	assert_non_null(strstr(text, "nd_ra"));
+	assert_null(strstr(text, "nd_rs"));
+	assert_non_null(strstr(text, ics_reason_info(0)->name));
+	assert_non_null(strstr(text, "1,200"));
+	assert_non_null(strstr(text, "damaged: cut short after frame 12345"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void
+test_write_error(void **state)
+{
+	struct fixture *x = *state;
+	FILE *f = fopen("/dev/full", "w");
+
+	assert_non_null(f);
+	assert_int_equal(ics_report_json(f, &x->report), -EIO);
+	fclose(f);
+	f = fopen("/dev/full", "w");
+	assert_non_null(f);
+	assert_int_equal(ics_report_text(f, &x->report), -EIO);
+	fclose(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_segment),
+		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_json_of_strange_strings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_text_of_a_finding, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write_error, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
