@@ -12,6 +12,7 @@
 #define ICS_REASON_LENIENT 0x1
 #define ICS_REASON_STOP 0x2
 #define ICS_REASON_STATEFUL 0x4
+#define ICS_REASON_BRIDGE 0x8
 
 enum ics_reason {
 #define REASON(name, id, section, cls, sev, flags, rfc, cond, recv) ICS_REASON_##name,
@@ -50,8 +51,8 @@ ics_reasons_empty(const struct ics_reasons *r)
 	return (r->w[0] | r->w[1] | r->w[2]) == 0;
 }
 
-/* Rules that make a conforming receiver discard the message: all of class D, and those of them that no
- * widely deployed receiver forgives.
+/* Rules that make a conforming host discard the message: all of class D but those that only bridges apply
+ * (ICS_REASON_BRIDGE); and those of them that no widely deployed host forgives.
  */
 extern const struct ics_reasons ics_reasons_discard;
 extern const struct ics_reasons ics_reasons_fatal;
