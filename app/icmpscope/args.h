@@ -1,0 +1,17 @@
+/* The command line of icmpscope and the configuration that it leads to. */
+#ifndef ICMPSCOPE_ARGS_H
+#define ICMPSCOPE_ARGS_H
+
+#include "ics_config.h"
+
+struct args {
+	struct ics_config config;
+	uint64_t run_for_s; /* 0: until told to stop */
+	char **eal;         /* what stands behind --, for EAL */
+	int n_eal;
+};
+
+/* 0: go on; 1: everything asked for is done (--help, --version); -EINVAL: usage, and stderr has one line. */
+int args_parse(struct args *a, int argc, char **argv);
+
+#endif

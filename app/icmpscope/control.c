@@ -1,0 +1,168 @@
+/* The control loop (control.h): urgent records of every worker first, then bulk in bounded batches, then the chores. It
+ * sleeps when there is nothing to do, because telemetry's threads may live on the same CPU.
+ */
+#include "control.h"
+
+#include <inttypes.h>
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <stdio.h>
+#include <time.h>
+
+#define URGENT_BATCH 1024
+#define BULK_BATCH 512
+#define REQUESTS_BATCH 4
+#define TICK_MS 10
+#define PORTS_MS 100
+#define SLEEP_NS 1000000
+#define NEWS_MS 5
+#define STOP_WAIT_MS 3000
+
+static void
+feed(void *ctx, const struct ics_record *rec, struct ics_view frame)
+{
+	struct control *c = ctx;
+
+	c->source->consumed_records++;
+	c->source->consumed_messages += 1 + (uint64_t)rec->repeats;
+	ics_engine_feed(c->engine, rec, frame, 0);
+}
+
+static unsigned
+drain(struct control *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		n += ics_ring_drain_urgent(c->workers[i]->ring, URGENT_BATCH, feed, c);
+	for (unsigned i = 0; i < c->n_workers; i++)
+		n += ics_ring_drain_bulk(c->workers[i]->ring, BULK_BATCH, feed, c);
+	return n;
+}
+
+/* Captures bring their own time: the clock on the wall must not drive detectors through them, nor past their end. */
+static void
+tick(struct control *c, uint64_t tsc, bool rings_empty)
+{
+	if (tsc < c->next_tick_tsc)
+		return;
+	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
+	/* While records wait in the rings, they tell the time: a tick would be ahead of them. */
+	if (!rings_empty)
+		return;
+	c->next_tick_tsc = tsc + rte_get_tsc_hz() / 1000 * TICK_MS;
+	if (!c->shared->capture_time)
+		ics_engine_tick(c->engine, clock_ns(&c->shared->clock, tsc));
+}
+
+static void
+read_ports(struct control *c, uint64_t tsc)
+{
+	if (tsc < c->next_ports_tsc)
+		return;
+	c->next_ports_tsc = tsc + rte_get_tsc_hz() / 1000 * PORTS_MS;
+	for (unsigned i = 0; i < c->n_ports; i++)
+		port_read(&c->ports[i], &c->port_views[i]);
+}
+
+/* The engine settles its episodes when it is asked for anomalies: not on every turn of the loop. */
+static void
+tell_news(struct control *c, uint64_t tsc)
+{
+	if (tsc < c->next_news_tsc)
+		return;
+	c->next_news_tsc = tsc + rte_get_tsc_hz() / 1000 * NEWS_MS;
+	announce_news(&c->announce, ics_engine_anomalies(c->engine));
+}
+
+/* All that is left to say, as far as standard output takes it. */
+static void
+announce_all(struct control *c)
+{
+	const struct ics_anomaly_store *s = ics_engine_anomalies(c->engine);
+
+	while (ics_anomaly_next(s, c->announce.next_seq) != NULL)
+		announce_news(&c->announce, s);
+}
+
+/* Once all captures have ended and their records are judged, says so. Called when the rings were found empty. */
+static void
+check_captures(struct control *c)
+{
+	uint64_t expected = 0, got = 0;
+	unsigned ended = 0;
+
+	if (c->n_once == 0 || c->captures_read)
+		return;
+	for (unsigned i = 0; i < c->n_workers; i++)
+		ended += c->workers[i]->once && atomic_load_explicit(&c->workers[i]->at_end, memory_order_acquire);
+	/* A worker hands over before it says so: a last look into its ring makes sure. */
+	if (ended < c->n_once || drain(c) > 0)
+		return;
+	for (unsigned i = 0; i < c->n_workers; i++) {
+		struct ics_export_port *p = &c->port_views[c->source->workers[i].port];
+
+		if (!c->workers[i]->once)
+			continue;
+		p->capture_read = true;
+		expected += p->capture_frames;
+		got += ics_count_get(&c->workers[i]->counters.frames);
+	}
+	c->captures_read = true;
+	announce_all(c);
+	printf("capture read: %" PRIu64 " of %" PRIu64 " frames; the socket still answers, Ctrl-C ends\n", got,
+	       expected);
+	fflush(stdout);
+}
+
+static bool
+is_over(const struct control *c, const _Atomic bool *stop, uint64_t tsc)
+{
+	return atomic_load_explicit((_Atomic bool *)stop, memory_order_relaxed) ||
+	       (c->run_for_ns != 0 && clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0 >= c->run_for_ns);
+}
+
+/* Workers finish while their rings are still being emptied; whoever hangs is left behind after a while. */
+static void
+stop_workers(struct control *c)
+{
+	uint64_t deadline = rte_rdtsc() + rte_get_tsc_hz() / 1000 * STOP_WAIT_MS;
+	bool running = true;
+
+	atomic_store_explicit(&c->shared->stop, true, memory_order_relaxed);
+	while (running && rte_rdtsc() < deadline) {
+		running = false;
+		for (unsigned i = 0; i < c->n_workers; i++)
+			running |= rte_eal_get_lcore_state(c->workers[i]->lcore) == RUNNING;
+		if (drain(c) == 0 && running)
+			nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS / 10}, NULL);
+	}
+	while (drain(c) > 0)
+		;
+}
+
+void
+control_run(struct control *c, const _Atomic bool *stop)
+{
+	uint64_t tsc = rte_rdtsc();
+
+	while (!is_over(c, stop, tsc)) {
+		unsigned n = drain(c);
+
+		tsc = rte_rdtsc();
+		tick(c, tsc, n == 0);
+		read_ports(c, tsc);
+		tell_news(c, tsc);
+		if (n == 0)
+			check_captures(c);
+		n += ics_export_poll(REQUESTS_BATCH);
+		if (n == 0)
+			nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+	}
+	ics_export_close();
+	stop_workers(c);
+	c->next_ports_tsc = 0;
+	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
+	read_ports(c, tsc);
+	announce_all(c);
+}

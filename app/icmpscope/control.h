@@ -1,0 +1,29 @@
+/* The control core: drains the workers' rings into the engine, tells it time, reads port statistics, answers
+ * telemetry, and says on stdout what was found. Runs on the main lcore, owns the engine.
+ */
+#ifndef ICMPSCOPE_CONTROL_H
+#define ICMPSCOPE_CONTROL_H
+
+#include "announce.h"
+#include "port.h"
+#include "worker.h"
+
+struct control {
+	struct worker_shared *shared;
+	struct worker **workers;
+	unsigned n_workers, n_ports, n_once; /* n_once: captures that are played once */
+	struct port *ports;
+	struct ics_export_port *port_views;
+	struct ics_export_source *source;
+	struct ics_engine *engine;
+	struct announce announce;
+	uint64_t run_for_ns; /* 0: until told to stop */
+	/* the loop's own */
+	uint64_t start_tsc, next_tick_tsc, next_ports_tsc, next_news_tsc;
+	bool captures_read;
+};
+
+/* Runs until a signal, or the end of run_for_ns; then stops the workers and takes what is left. */
+void control_run(struct control *c, const _Atomic bool *stop);
+
+#endif

@@ -1,0 +1,364 @@
+/* icmpscope: command line, plan, EAL, ports, workers, then the control loop until it is told to stop, and everything
+ * taken down in reverse order. A failure is one line on stderr that says what it is and how to mend it.
+ */
+#include "args.h"
+#include "control.h"
+#include "device.h"
+#include "eal.h"
+#include "plan.h"
+#include "port.h"
+#include "summary.h"
+#include "worker.h"
+
+#include "ics_version.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf_dyn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Everything of a run; static, because it is large and lives as long as the process. */
+static struct {
+	struct args args;
+	struct device devices[PLAN_PORTS_MAX];
+	unsigned n_devices;
+	struct plan_in facts;
+	struct plan plan;
+	struct worker_shared shared;
+	struct port ports[PLAN_PORTS_MAX];
+	struct ics_export_port port_views[PLAN_PORTS_MAX];
+	struct worker *workers[PLAN_WORKERS_MAX];
+	struct ics_export_worker worker_views[PLAN_WORKERS_MAX];
+	unsigned n_workers;
+	struct ics_export_source source;
+	struct control control;
+	struct ics_engine *engine;
+} run;
+
+static _Atomic bool stop;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	atomic_store_explicit(&stop, true, memory_order_relaxed);
+}
+
+static void
+catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+}
+
+static void
+say_warning(const char *text)
+{
+	fprintf(stderr, "icmpscope: warning: %s\n", text);
+}
+
+/* ---- before EAL: what can be checked without it ---- */
+
+/* 0, 1 or 2, as the exit status. */
+static int
+check_devices(void)
+{
+	const struct ics_config *c = &run.args.config;
+	char err[DEVICE_ERR_LEN];
+
+	for (unsigned i = 0; i < c->port.n_devices; i++) {
+		struct device *d = &run.devices[i];
+		int rc = device_parse(d, i, c->port.device[i], err);
+
+		if (rc != 0) {
+			fprintf(stderr, "icmpscope: %s\n", err);
+			return rc == -EINVAL ? 2 : 1;
+		}
+		for (unsigned j = 0; j < i; j++) {
+			if (strcmp(d->target, run.devices[j].target) != 0)
+				continue;
+			fprintf(stderr, "icmpscope: %s: this device is named twice (%s)\n", d->text,
+				run.devices[j].text);
+			return 2;
+		}
+		if (d->damage[0] != '\0')
+			fprintf(stderr, "icmpscope: warning: %s; the %" PRIu64 " frames before that are inspected\n",
+				d->damage, d->frames);
+		if (d->note[0] != '\0')
+			say_warning(d->note);
+		run.n_devices++;
+	}
+	return 0;
+}
+
+static void
+describe_ports(void)
+{
+	for (unsigned i = 0; i < run.n_devices; i++) {
+		const struct device *d = &run.devices[i];
+
+		run.facts.port[i] = (struct plan_port){
+			.name = d->text,
+			.node = d->node,
+			.max_queues = d->kind == DEVICE_PCI ? PLAN_WORKERS_MAX : 1,
+			.data_room = d->data_room,
+			/* The driver keeps every frame of a loop in a buffer of its own. */
+			.extra_mbufs = d->kind == DEVICE_LOOP ? (unsigned)d->frames : 0,
+		};
+	}
+	run.facts.n_ports = run.n_devices;
+}
+
+static int
+make_plan(void)
+{
+	const struct ics_config *c = &run.args.config;
+	char err[PLAN_TEXT_LEN];
+	int n;
+
+	describe_ports();
+	run.facts.worker_bytes = worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk);
+	run.facts.memory_mb = c->eal.memory_mb;
+	n = plan_parse_cpus(c->worker.cpus, run.facts.wanted, PLAN_CPUS_MAX);
+	if (n < 0) {
+		fprintf(stderr,
+			"icmpscope: worker.cpus = %s: numbers and ranges split by commas are allowed, as 2,4-7\n",
+			c->worker.cpus);
+		return 2;
+	}
+	run.facts.n_wanted = (unsigned)n;
+	if (plan_read_machine(&run.facts, err) != 0 || plan_make(&run.facts, &run.plan, err) != 0) {
+		fprintf(stderr, "icmpscope: %s\n", err);
+		return 1;
+	}
+	for (unsigned i = 0; i < run.plan.n_warnings; i++)
+		say_warning(run.plan.warning[i]);
+	if (!run.plan.hugepages)
+		fprintf(stderr,
+			"icmpscope: running without hugepages (%" PRIu64 " MB are free in them, %" PRIu64
+			" MB are needed)\n",
+			run.facts.huge_free_mb, run.plan.memory_mb);
+	return 0;
+}
+
+/* ---- with EAL ---- */
+
+static const char *
+mode(void)
+{
+	unsigned once = 0, loop = 0;
+
+	for (unsigned i = 0; i < run.n_devices; i++) {
+		once += run.devices[i].kind == DEVICE_CAPTURE;
+		loop += run.devices[i].kind == DEVICE_LOOP;
+	}
+	run.control.n_once = once;
+	run.shared.capture_time = once == run.n_devices;
+	return once == run.n_devices ? "capture" : loop > 0 && once + loop == run.n_devices ? "loop" : "live";
+}
+
+static int
+prepare_shared(void)
+{
+	const struct ics_config *c = &run.args.config;
+	uint64_t random[2];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+		fprintf(stderr, "icmpscope: no random numbers for the hash keys: %s\n", strerror(errno));
+		return 1;
+	}
+	if (rte_mbuf_dyn_rx_timestamp_register(&run.shared.ts_offset, &run.shared.ts_flag) != 0) {
+		fprintf(stderr, "icmpscope: no room for receive times in packet buffers\n");
+		return 1;
+	}
+	run.shared.seed = random[0];
+	run.shared.known.seed = random[1];
+	run.shared.ring_urgent = c->worker.ring_urgent;
+	run.shared.ring_bulk = c->worker.ring_bulk;
+	run.shared.decode = c->decode;
+	clock_init(&run.shared.clock, rte_rdtsc(), rte_get_tsc_hz());
+	run.engine = ics_engine_new(c, random[0]);
+	if (run.engine == NULL) {
+		fprintf(stderr, "icmpscope: not enough memory for the model: %s\n", strerror(errno));
+		return 1;
+	}
+	ics_engine_publish_known(run.engine, &run.shared.known);
+	return 0;
+}
+
+static int
+open_ports(void)
+{
+	char err[PORT_ERR_LEN];
+
+	for (unsigned i = 0; i < run.n_devices; i++) {
+		unsigned queues = run.plan.queues[i];
+
+		if (port_open(&run.ports[i], &run.devices[i], &run.plan, i, &queues, &run.port_views[i], err) != 0) {
+			fprintf(stderr, "icmpscope: %s\n", err);
+			return 1;
+		}
+		if (queues < run.plan.queues[i])
+			fprintf(stderr,
+				"icmpscope: warning: %s has %u receive queues, so %u of its workers stay idle\n",
+				run.devices[i].text, queues, run.plan.queues[i] - queues);
+		run.plan.queues[i] = queues;
+	}
+	return 0;
+}
+
+static int
+make_workers(void)
+{
+	for (unsigned i = 0; i < run.plan.n_workers; i++) {
+		const struct plan_worker *p = &run.plan.worker[i];
+		unsigned n = run.n_workers;
+		struct worker *w;
+
+		if (p->queue >= run.plan.queues[p->port])
+			continue;
+		w = worker_new(&run.shared, p, n, run.ports[p->port].id, device_is_once(&run.devices[p->port]));
+		if (w == NULL) {
+			fprintf(stderr, "icmpscope: no memory for worker %u (%s): set eal.memory_mb higher, or 0\n", n,
+				strerror(errno));
+			return 1;
+		}
+		run.workers[n] = w;
+		run.worker_views[n] = (struct ics_export_worker){.counters = &w->counters,
+								 .stats = &w->stats,
+								 .ring = w->ring,
+								 .port = p->port,
+								 .queue = p->queue,
+								 .lcore = p->lcore,
+								 .cpu = p->cpu,
+								 .node = p->node,
+								 .port_node = p->port_node,
+								 .shared = p->shared};
+		run.n_workers++;
+	}
+	return 0;
+}
+
+static int
+start_workers(void)
+{
+	for (unsigned i = 0; i < run.n_workers; i++) {
+		int rc = rte_eal_remote_launch(worker_run, run.workers[i], run.workers[i]->lcore);
+
+		if (rc != 0) {
+			fprintf(stderr, "icmpscope: worker %u did not start: %s\n", i, strerror(-rc));
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int
+open_export(const char *mode_name)
+{
+	int rc;
+
+	run.source = (struct ics_export_source){
+		.version = ICS_VERSION,
+		.mode = mode_name,
+		.sandbox = "off",
+		.engine = run.engine,
+		.workers = run.worker_views,
+		.ports = run.port_views,
+		.n_workers = run.n_workers,
+		.n_ports = run.n_devices,
+		.main_cpu = run.plan.main_cpu,
+		.tsc_hz = rte_get_tsc_hz(),
+		.start_ns = run.shared.clock.ns0,
+		.memory_mb = run.plan.memory_mb,
+		.hugepages = run.plan.hugepages,
+	};
+	rc = ics_export_open(&run.source);
+	if (rc != 0)
+		fprintf(stderr, "icmpscope: telemetry did not take the endpoints: %s\n", strerror(-rc));
+	return rc != 0;
+}
+
+static void
+run_control(void)
+{
+	struct control *c = &run.control;
+
+	c->shared = &run.shared;
+	c->workers = run.workers;
+	c->n_workers = run.n_workers;
+	c->n_ports = run.n_devices;
+	c->ports = run.ports;
+	c->port_views = run.port_views;
+	c->source = &run.source;
+	c->engine = run.engine;
+	c->run_for_ns = run.args.run_for_s * 1000000000ull;
+	control_run(c, &stop);
+}
+
+/* Between EAL's start and its end; takes back what it made, last first. */
+static int
+with_eal(void)
+{
+	const char *mode_name = mode();
+	int status = prepare_shared();
+
+	if (status == 0)
+		status = open_ports();
+	if (status == 0)
+		status = make_workers();
+	if (status == 0)
+		status = open_export(mode_name);
+	if (status == 0)
+		status = start_workers();
+	if (status == 0) {
+		printf("icmpscope %s: %s on %u port%s, %u worker%s; socket prefix %s\n", ICS_VERSION, mode_name,
+		       run.n_devices, run.n_devices == 1 ? "" : "s", run.n_workers, run.n_workers == 1 ? "" : "s",
+		       run.args.config.eal.file_prefix);
+		fflush(stdout);
+		run_control();
+		status = summary_print(&run.source, run.control.announce.unprinted) ? 0 : 1;
+	}
+	ics_export_close();
+	atomic_store_explicit(&run.shared.stop, true, memory_order_relaxed);
+	rte_eal_mp_wait_lcore();
+	for (unsigned i = run.n_devices; i-- > 0;)
+		port_close(&run.ports[i]);
+	for (unsigned i = run.n_workers; i-- > 0;)
+		worker_free(run.workers[i]);
+	ics_engine_free(run.engine);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	int rc = args_parse(&run.args, argc, argv), status;
+
+	if (rc != 0)
+		return rc > 0 ? 0 : 2;
+	catch_signals();
+	status = check_devices();
+	if (status == 0)
+		status = make_plan();
+	if (status != 0)
+		return status;
+	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0)
+		return 1;
+	status = with_eal();
+	rte_eal_cleanup();
+	return status;
+}

@@ -1,0 +1,71 @@
+/* Which CPU does what, and how much memory that takes: computed from facts, so that no user has to compute a core
+ * mask. Pure: plan_numa.c collects the facts of this machine, unit tests make them up.
+ */
+#ifndef ICMPSCOPE_PLAN_H
+#define ICMPSCOPE_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAN_CPUS_MAX 1024
+#define PLAN_PORTS_MAX 16
+#define PLAN_WORKERS_MAX 64
+#define PLAN_WARNINGS_MAX 24
+#define PLAN_TEXT_LEN 240
+
+struct plan_cpu {
+	unsigned id;
+	int node; /* NUMA node, -1 unknown */
+};
+
+struct plan_port {
+	const char *name;
+	int node; /* -1: none in particular (virtual device) or unknown */
+	unsigned max_queues;
+	unsigned data_room;   /* bytes of a packet buffer, headroom included */
+	unsigned extra_mbufs; /* that the device keeps for itself (a looped capture: its frames) */
+};
+
+struct plan_in {
+	unsigned n_cpus, n_wanted, n_ports;
+	struct plan_cpu cpu[PLAN_CPUS_MAX]; /* that this process may use, ascending */
+	unsigned wanted[PLAN_CPUS_MAX];     /* for workers, as the operator said; none: planned */
+	struct plan_port port[PLAN_PORTS_MAX];
+	uint64_t worker_bytes; /* rings and tables of one worker */
+	uint64_t huge_free_mb; /* in free hugepages */
+	uint64_t available_mb; /* of ordinary memory */
+	uint64_t memory_mb;    /* as configured, 0: planned */
+};
+
+struct plan_worker {
+	unsigned lcore, cpu;
+	int node, port_node;
+	unsigned port, queue; /* port: row of plan_in.port */
+	bool shared;          /* its CPU runs the control core or another worker too */
+};
+
+/* The control core is lcore 0; worker i is lcore i + 1. */
+struct plan {
+	unsigned main_cpu;
+	unsigned n_workers;
+	struct plan_worker worker[PLAN_WORKERS_MAX];
+	unsigned queues[PLAN_PORTS_MAX];
+	unsigned mbufs[PLAN_PORTS_MAX];
+	uint64_t memory_mb;
+	bool hugepages;
+	unsigned n_warnings;
+	char warning[PLAN_WARNINGS_MAX][PLAN_TEXT_LEN]; /* every compromise, for the operator */
+};
+
+/* 0, or -EINVAL (a wanted CPU cannot be had), -ENOMEM (too little memory), -ERANGE (no CPU, no port, too many
+ * workers), and err says in one line what and how to mend it.
+ */
+int plan_make(const struct plan_in *in, struct plan *out, char err[static PLAN_TEXT_LEN]);
+
+/* "2,4-7" into numbers; how many, or -EINVAL. */
+int plan_parse_cpus(const char *list, unsigned *out, unsigned max);
+
+/* plan_numa.c: CPUs, NUMA nodes and memory of this machine into *in. */
+int plan_read_machine(struct plan_in *in, char err[static PLAN_TEXT_LEN]);
+
+#endif

@@ -1,0 +1,312 @@
+/* The receive loop (worker.h). Per burst: one TSC read, one pass that prefetches and describes the frames, the fast
+ * half, one bulk free. What it counts goes to its own cache lines, once a burst.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+#include <time.h>
+
+/* Empty polls between two looks at the fold cache, and the longest time between them. */
+#define IDLE_POLLS 256
+#define IDLE_US 1000
+/* Empty polls after which a worker that shares its CPU sleeps, or after which a capture counts as read. */
+#define SPARE_POLLS 32
+#define SPARE_NS 50000
+#define READ_NS 1000000
+/* After the order to stop: bursts that are still taken, and how long a full ring is waited for. */
+#define LAST_BURSTS 64
+#define LAST_MS 1000
+
+uint64_t
+worker_bytes(uint32_t ring_urgent, uint32_t ring_bulk)
+{
+	return ics_ring_bytes(ring_urgent, ring_bulk) + ics_fold_size() + sizeof(struct worker);
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	rte_free(w->inspect.fold);
+	ics_ring_free(w->ring);
+	rte_free(w);
+}
+
+struct worker *
+worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigned index, uint16_t port_id, bool once)
+{
+	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE, plan->node);
+	void *mem = NULL;
+	char name[16];
+
+	if (w == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	w->shared = shared;
+	w->lcore = plan->lcore;
+	w->port_id = port_id;
+	w->queue = (uint16_t)plan->queue;
+	w->once = once;
+	w->stamped = once && shared->capture_time;
+	w->yield = plan->shared;
+	snprintf(name, sizeof(name), "worker%u", index);
+	w->ring = ics_ring_new(name, shared->ring_urgent, shared->ring_bulk, plan->node);
+	if (w->ring == NULL)
+		goto fail;
+	w->inspect = (struct ics_inspect){
+		.decode = shared->decode,
+		.counters = &w->counters,
+		.known = &shared->known,
+		.sink = {.push = ics_ring_push, .ctx = w->ring},
+		.seed = shared->seed,
+		.in_order = once,
+		.port = (uint8_t)plan->port,
+		.queue = (uint8_t)plan->queue,
+	};
+	if (!once) {
+		mem = rte_zmalloc_socket("fold", ics_fold_size(), RTE_CACHE_LINE_SIZE, plan->node);
+		w->inspect.fold = mem != NULL ? ics_fold_init(mem) : NULL;
+		if (w->inspect.fold == NULL) {
+			errno = ENOMEM;
+			goto fail;
+		}
+	}
+	ics_inspect_init(&w->inspect);
+	return w;
+fail:
+	worker_free(w);
+	return NULL;
+}
+
+static void
+sleep_ns(long ns)
+{
+	struct timespec t = {.tv_nsec = ns};
+
+	nanosleep(&t, NULL);
+}
+
+/* ---- what a frame is ---- */
+
+static inline void
+describe(const struct rte_mbuf *m, struct ics_frame *f)
+{
+	f->data = rte_pktmbuf_mtod(m, const uint8_t *);
+	f->cap_len = rte_pktmbuf_data_len(m);
+	f->wire_len = rte_pktmbuf_pkt_len(m);
+	f->stripped_tci = ics_unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) ? m->vlan_tci : ICS_VLAN_NONE;
+	f->link = ICS_LINK_ETHERNET;
+}
+
+/* A frame in several buffers, made one. Bounded by the segments of the mbuf. */
+static void
+linearise(struct worker *w, const struct rte_mbuf *m, struct ics_frame *f)
+{
+	uint32_t len = 0;
+
+	for (const struct rte_mbuf *s = m; s != NULL && len < WORKER_SCRATCH; s = s->next) {
+		uint32_t n = rte_pktmbuf_data_len(s);
+
+		if (n > WORKER_SCRATCH - len)
+			n = WORKER_SCRATCH - len;
+		memcpy(w->scratch + len, rte_pktmbuf_mtod(s, const uint8_t *), n);
+		len += n;
+	}
+	f->data = w->scratch;
+	f->cap_len = len;
+	ics_count_add(&w->stats.linearised, 1);
+	if (len < f->wire_len)
+		ics_count_add(&w->stats.cut, 1);
+}
+
+/* Live: all frames of a burst have one time. The scratch holds one frame, so one in several buffers goes alone. */
+static inline void
+inspect_burst(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
+{
+	struct ics_frame f[WORKER_BURST];
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (unsigned i = 0; i < n; i++) {
+		describe(m[i], &f[k]);
+		if (ics_likely(m[i]->nb_segs == 1)) {
+			k++;
+			continue;
+		}
+		linearise(w, m[i], &f[k]);
+		ics_inspect_burst(&w->inspect, f, k + 1, ts_ns);
+		k = 0;
+	}
+	if (k > 0)
+		ics_inspect_burst(&w->inspect, f, k, ts_ns);
+}
+
+/* The pcap driver stamps with microseconds since the epoch. A frame without a stamp has the time of the one before. */
+static void
+inspect_stamped(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t *ts_ns)
+{
+	struct ics_frame f;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (m[i]->ol_flags & w->shared->ts_flag)
+			*ts_ns = *RTE_MBUF_DYNFIELD(m[i], w->shared->ts_offset, rte_mbuf_timestamp_t *) * 1000;
+		describe(m[i], &f);
+		if (m[i]->nb_segs > 1)
+			linearise(w, m[i], &f);
+		ics_inspect_burst(&w->inspect, &f, 1, *ts_ns);
+	}
+}
+
+/* ---- the loop ---- */
+
+static bool
+is_stopping(const struct worker *w)
+{
+	return atomic_load_explicit(&w->shared->stop, memory_order_relaxed);
+}
+
+/* A sink that waits for room: a capture can wait, and so can the last records of a worker that ends, for a while. */
+static int
+push_patiently(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	struct worker *w = ctx;
+	uint64_t deadline = 0;
+
+	while (ics_ring_push(w->ring, lane, rec, frame) != 0) {
+		if (is_stopping(w)) {
+			if (deadline == 0)
+				deadline = rte_rdtsc() + rte_get_tsc_hz() / 1000 * LAST_MS;
+			if (rte_rdtsc() > deadline)
+				return -ENOSPC;
+		}
+		sleep_ns(SPARE_NS);
+	}
+	return 0;
+}
+
+static void
+set_pending(struct worker *w)
+{
+	if (w->inspect.fold != NULL)
+		atomic_store_explicit(&w->stats.pending, ics_fold_pending(w->inspect.fold), memory_order_relaxed);
+}
+
+static void
+idle(struct worker *w, uint64_t ts_ns)
+{
+	ics_worker_stats_begin(&w->stats);
+	ics_inspect_idle(&w->inspect, ts_ns);
+	set_pending(w);
+	ics_worker_stats_end(&w->stats);
+}
+
+static inline void
+busy(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t tsc, uint64_t *capture_ns)
+{
+	ics_worker_stats_begin(&w->stats);
+	if (ics_unlikely(w->stamped))
+		inspect_stamped(w, m, n, capture_ns);
+	else
+		inspect_burst(w, m, n, clock_ns(&w->shared->clock, tsc));
+	ics_count_add(&w->stats.bursts, 1);
+	ics_count_add(&w->stats.packets, n);
+	set_pending(w);
+	ics_worker_stats_end(&w->stats);
+	rte_pktmbuf_free_bulk(m, n);
+}
+
+/* Polls and cycles since they were last written down. */
+struct meter {
+	uint64_t polls, idle_tsc, busy_tsc;
+};
+
+static inline void
+write_down(struct worker *w, struct meter *t)
+{
+	ics_count_add(&w->stats.polls, t->polls);
+	ics_count_add(&w->stats.idle_tsc, t->idle_tsc);
+	ics_count_add(&w->stats.busy_tsc, t->busy_tsc);
+	*t = (struct meter){0};
+}
+
+/* Nothing came, for the empty-th time in a row. */
+static void
+spare(struct worker *w, unsigned empty, uint64_t tsc, uint64_t *next_idle)
+{
+	if (w->once) {
+		if (empty < SPARE_POLLS)
+			return;
+		atomic_store_explicit(&w->at_end, true, memory_order_release);
+		sleep_ns(READ_NS);
+		return;
+	}
+	if (empty % IDLE_POLLS == 0 || tsc >= *next_idle) {
+		*next_idle = tsc + rte_get_tsc_hz() / 1000000 * IDLE_US;
+		idle(w, clock_ns(&w->shared->clock, tsc));
+	}
+	if (w->yield && empty >= SPARE_POLLS)
+		sleep_ns(SPARE_NS);
+	else
+		rte_pause();
+}
+
+/* What still lies in the port, within bounds, then what waits in the fold cache. */
+static void
+finish(struct worker *w, uint64_t *capture_ns)
+{
+	struct rte_mbuf *m[WORKER_BURST];
+
+	w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w};
+	for (unsigned i = 0; i < LAST_BURSTS; i++) {
+		unsigned n = rte_eth_rx_burst(w->port_id, w->queue, m, WORKER_BURST);
+
+		if (n == 0)
+			break;
+		busy(w, m, n, rte_rdtsc(), capture_ns);
+	}
+	idle(w, UINT64_MAX);
+}
+
+int
+worker_run(void *worker)
+{
+	struct worker *w = worker;
+	struct rte_mbuf *m[WORKER_BURST];
+	uint64_t tsc, last = rte_rdtsc(), next_idle = 0, capture_ns = 0;
+	struct meter t = {0};
+	unsigned n, before = 0, empty = 0;
+
+	if (w->once)
+		w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w};
+	while (!is_stopping(w)) {
+		n = rte_eth_rx_burst(w->port_id, w->queue, m, WORKER_BURST);
+		tsc = rte_rdtsc();
+		/* The time since the last reading went into the last burst and this poll. */
+		*(before > 0 ? &t.busy_tsc : &t.idle_tsc) += tsc - last;
+		last = tsc;
+		before = n;
+		t.polls++;
+		if (n > 0) {
+			empty = 0;
+			write_down(w, &t);
+			busy(w, m, n, tsc, &capture_ns);
+		} else {
+			if (++empty % IDLE_POLLS == 0)
+				write_down(w, &t);
+			spare(w, empty, tsc, &next_idle);
+		}
+	}
+	write_down(w, &t);
+	finish(w, &capture_ns);
+	return 0;
+}
