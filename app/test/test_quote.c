@@ -45,7 +45,7 @@ test_ip4(void **state)
 	assert_int_equal(q.ip_id, 0x1234);
 	assert_int_equal(q.hop_limit, 60);
 	assert_int_equal(q.proto, ICS_PROTO_TCP);
-	assert_int_equal(q.sport, 40000);
+	assert_int_equal(q.sport, 50000);
 	assert_int_equal(q.dport, 443);
 	assert_int_equal(q.l4_word, 0x01020304);
 	assert_int_equal(q.n_labels, 0);
@@ -96,7 +96,7 @@ test_ip6(void **state)
 	assert_int_equal(q.flags, ICS_QUOTE_IP | ICS_QUOTE_DF | ICS_QUOTE_PORTS | ICS_QUOTE_WORD);
 	assert_int_equal(q.len, 60);
 	assert_int_equal(q.ip_len, 1500);
-	assert_int_equal(q.sport, 40000);
+	assert_int_equal(q.sport, 50000);
 	assert_int_equal(q.dport, 443);
 	assert_int_equal(q.l4_word, 0x01020304);
 }
