@@ -88,6 +88,46 @@ reset(struct ics_pkt *pkt, const struct ics_frame *f)
 	pkt->tunnel_depth = 0;
 }
 
+static void
+walk(struct walk *w, enum step step)
+{
+	for (unsigned i = 0; step != STEP_DONE; i++) {
+		if (i == STEPS_MAX) {
+			walk_stop(w, ICS_REASON_encap_depth);
+			return;
+		}
+		switch (step) {
+		case STEP_ETHERNET:
+			step = ics_walk_ethernet(w);
+			break;
+		case STEP_ETHERTYPE:
+			step = ics_walk_ethertype(w);
+			break;
+		case STEP_IP4:
+			step = ics_walk_ip4(w);
+			break;
+		case STEP_IP6:
+			step = ics_walk_ip6(w);
+			break;
+		case STEP_IP_BY_NIBBLE:
+			if (!walk_has(w, w->off, 1))
+				step = walk_done(w, ICS_CLASS_malformed);
+			else if (w->pkt->frame.p[w->off] >> 4 == 4)
+				step = STEP_IP4;
+			else if (w->pkt->frame.p[w->off] >> 4 == 6)
+				step = STEP_IP6;
+			else
+				step = walk_done(w, ICS_CLASS_non_ip);
+			break;
+		case STEP_TUNNEL:
+			step = ics_walk_tunnel(w);
+			break;
+		case STEP_DONE:
+			break;
+		}
+	}
+}
+
 void
 ics_decode(const struct ics_frame *f, const struct ics_decode_conf *conf, struct ics_pkt *pkt)
 {
@@ -97,42 +137,14 @@ ics_decode(const struct ics_frame *f, const struct ics_decode_conf *conf, struct
 	reset(pkt, f);
 	if (ics_unlikely(f->stripped_tci != ICS_VLAN_NONE))
 		ics_walk_add_tag(&w, f->stripped_tci);
-	step = ics_walk_link(&w, (enum ics_link)f->link);
-	for (unsigned i = 0; step != STEP_DONE; i++) {
-		if (i == STEPS_MAX) {
-			walk_stop(&w, ICS_REASON_encap_depth);
-			break;
-		}
-		switch (step) {
-		case STEP_ETHERNET:
-			step = ics_walk_ethernet(&w);
-			break;
-		case STEP_ETHERTYPE:
-			step = ics_walk_ethertype(&w);
-			break;
-		case STEP_IP4:
-			step = ics_walk_ip4(&w);
-			break;
-		case STEP_IP6:
-			step = ics_walk_ip6(&w);
-			break;
-		case STEP_IP_BY_NIBBLE:
-			if (!walk_has(&w, w.off, 1))
-				step = walk_done(&w, ICS_CLASS_malformed);
-			else if (pkt->frame.p[w.off] >> 4 == 4)
-				step = STEP_IP4;
-			else if (pkt->frame.p[w.off] >> 4 == 6)
-				step = STEP_IP6;
-			else
-				step = walk_done(&w, ICS_CLASS_non_ip);
-			break;
-		case STEP_TUNNEL:
-			step = ics_walk_tunnel(&w);
-			break;
-		case STEP_DONE:
-			break;
-		}
-	}
+	/* Nearly all that comes here is untagged IP on Ethernet: no need to go round the loop for it. */
+	step = f->link == ICS_LINK_ETHERNET ? ics_walk_ethernet(&w) : ics_walk_link(&w, (enum ics_link)f->link);
+	if (ics_likely(step == STEP_ETHERTYPE && w.ethertype == ICS_ETHERTYPE_IP6))
+		step = ics_walk_ip6(&w);
+	else if (step == STEP_ETHERTYPE && w.ethertype == ICS_ETHERTYPE_IP4)
+		step = ics_walk_ip4(&w);
+	if (ics_unlikely(step != STEP_DONE))
+		walk(&w, step);
 	if (pkt->flags & (ICS_PKT_ICMP | ICS_PKT_EVASION))
 		check_addresses(pkt);
 }
