@@ -292,6 +292,7 @@ test_text(void **state)
 	assert_non_null(strstr(text, "12,345 frames"));
 	assert_non_null(strstr(text, "router_flag_cleared"));
 	assert_non_null(strstr(text, "No message breaks a rule.\n"));
+	assert_non_null(strstr(text, "no router was heard or named"));
 	free(text);
 
 	add(x, ICS_SEV_INFO, 1);

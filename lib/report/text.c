@@ -13,6 +13,8 @@
 #define WIDTH 78
 #define INDENT "  "
 #define LINE_MAX_LEN 1024
+/* Routers in the table; a flood of RAs makes thousands. */
+#define ROUTERS_SHOWN 50
 
 /* 12,345 */
 static const char *
@@ -182,6 +184,7 @@ print_routers(FILE *out, const struct ics_model *m)
 {
 	const struct ics_router *r = ics_model_router_next(m, 1);
 	char ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], where[64], until[32];
+	uint64_t n = 0;
 
 	if (r == NULL)
 		return;
@@ -189,8 +192,10 @@ print_routers(FILE *out, const struct ics_model *m)
 	for (; r != NULL; r = ics_model_router_next(m, r->id + 1)) {
 		const struct ics_segment *s = ics_model_segment(m, r->segment);
 
+		if (n++ >= ROUTERS_SHOWN)
+			continue;
 		fprintf(out, INDENT "%s (%s) on %s: %s", ics_ip_format(&r->addr, ip),
-			r->n_macs > 0 ? ics_mac_format(&r->mac[0], mac) : "MAC not seen",
+			r->n_macs > 0 ? ics_mac_format(&r->mac[0], mac) : "MAC not learned",
 			s != NULL ? ics_report_segment(&s->key, where) : "?", ics_router_state_name(r->state));
 		if (r->ra_count == 0)
 			fputs(", no RA heard", out);
@@ -201,6 +206,8 @@ print_routers(FILE *out, const struct ics_model *m)
 			fprintf(out, ", until %s", ics_report_time(r->expires_ns, until));
 		fputc('\n', out);
 	}
+	if (n > ROUTERS_SHOWN)
+		fprintf(out, INDENT "and %s more\n", grouped(n - ROUTERS_SHOWN, until));
 }
 
 /* One line for the detectors in that state; nothing when there are none. */
@@ -248,6 +255,9 @@ print_looked_at(FILE *out, const struct ics_report *r)
 	print_detectors(out, r->engine, "on", "assessed by");
 	print_detectors(out, r->engine, "muted", "muted (recorded, raises nothing)");
 	print_detectors(out, r->engine, "not_assessed", "not assessed (nothing to judge by was seen)");
+	if (s.routers == 0)
+		wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
+			  "detect.gateways names one");
 	if (s.segment_drops + s.router_drops + s.host_evictions + s.binding_evictions > 0) {
 		snprintf(line, sizeof(line),
 			 "tables were full: %s segment%s and %s router%s not kept, %s host%s evicted",
