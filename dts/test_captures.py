@@ -101,7 +101,8 @@ SEGMENTS = [
 
 
 def tagged(original, tags, path):
-    """A copy with VLAN tags in every frame. (The derived_ captures have lost their source MACs, see below.)"""
+    """A copy with VLAN tags in every frame. (The derived_ captures have lost their source MACs, see
+    test_group_source_macs.)"""
     path.write_bytes(pcap([(ns, f[:12] + tags + f[12:], wire + len(tags)) for ns, f, wire in read_pcap(original)]))
     return path
 
@@ -124,15 +125,17 @@ def test_kill_router6(reader, captures, tmp_path, tags, segment):
     assert a["variant"] == "contradicted"
 
 
-@pytest.mark.parametrize("file", ["real/derived_{}_slaac_radvd_shutdown.pcap", "attack/derived_{}_kill_router6.pcap"])
-@pytest.mark.parametrize("name,encap", [("vlan10", "vlan"), ("qinq100.10", "qinq")])
-def test_group_source_macs_are_not_believed(reader, captures, file, name, encap):
-    """The tool that tagged these copies wrote group addresses (33:33:...) over the source MACs. No bridge forwards such
-    a frame, so no host acts on it: it is counted and told by its rule, and no router is learned from it."""
-    j = reader.json(captures / file.format(name))
-    assert j["classes"]["nd_ra"] > 0 and j["encapsulation"][encap] == j["frames"]
-    assert j["reasons"]["eth_smac_invalid"] > j["classes"]["nd_ra"]
-    assert j["routers"] == [] and j["anomalies"] == []
+@pytest.mark.parametrize(
+    "file,variant,frame", [("real/derived_{}_slaac_radvd_shutdown", "graceful", 25), ("attack/derived_{}_kill_router6", "contradicted", 9)]
+)
+@pytest.mark.parametrize("name,encap,segment", [("vlan10", "vlan", SEGMENTS[1][1]), ("qinq100.10", "qinq", SEGMENTS[2][1])])
+def test_group_source_macs(reader, captures, file, variant, frame, name, encap, segment):
+    """The tool that tagged these copies wrote group addresses (33:33:...) over the source MACs. A bridge discards such a
+    frame, a host that hears it does not: the rule fires, and what the message does to hosts is reported all the same."""
+    j = reader.json(captures / f"{file.format(name)}.pcap")
+    assert j["encapsulation"][encap] == j["frames"] and j["reasons"]["eth_smac_invalid"] > j["classes"]["nd_ra"]
+    a = find(j, "router_lifetime_zero")
+    assert a["variant"] == variant and a["frames"] == [frame] and a["segment"] == segment
 
 
 def test_kill_router6_any(reader, captures):
