@@ -257,6 +257,11 @@ test_devices(void **state)
 	assert_string_equal(c.port.device[2], "net_pcap0,rx_pcap=/tmp/a.pcap,infinite_rx=1");
 	assert_string_equal(c.port.device[3], "pcap:b=c.pcap");
 	refuse_set("port.device=iface=eth0", "argument");
+	refuse_set("port.device=net_tap0,iface=\x12", "printed");
+	accept_set(&c, "port.device=pcap:a.pcap,loop,eth0,loop");
+	assert_int_equal(c.port.n_devices, 3);
+	assert_string_equal(c.port.device[0], "pcap:a.pcap,loop");
+	assert_string_equal(c.port.device[2], "loop");
 	assert_int_equal(load_text(&c, "[port]\ndevice = eth0\ndevice = eth1, eth2\n"), 0);
 	assert_int_equal(c.port.n_devices, 3);
 	assert_string_equal(c.port.device[2], "eth2");

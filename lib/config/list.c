@@ -133,12 +133,14 @@ add_mute(struct ics_config *c, char *text)
 	return NULL;
 }
 
-/* A vdev's arguments are split by commas as well: "net_tap0,iface=tap0" is one device. */
+/* A device's arguments are split by commas as well: "net_tap0,iface=tap0" is one device, "pcap:FILE,loop" too. */
 static bool
-is_device_argument(const char *text)
+is_device_argument(const struct ics_config *c, const char *text)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
+	if (c->port.n_devices != 0 && strcmp(text, "loop") == 0)
+		return strncmp(c->port.device[c->port.n_devices - 1], "pcap:", 5) == 0;
 	return n > 0 && text[n] == '=';
 }
 
@@ -148,7 +150,10 @@ add_device(struct ics_config *c, const char *text)
 	char *to;
 	size_t size = sizeof(c->port.device[0]);
 
-	if (is_device_argument(text)) {
+	for (const char *p = text; *p != '\0'; p++)
+		if (!isprint((unsigned char)*p))
+			return "has a device with a character that cannot be printed";
+	if (is_device_argument(c, text)) {
 		size_t used;
 
 		if (c->port.n_devices == 0)
@@ -159,9 +164,6 @@ add_device(struct ics_config *c, const char *text)
 			return "has a device that is too long";
 		return NULL;
 	}
-	for (const char *p = text; *p != '\0'; p++)
-		if (!isprint((unsigned char)*p))
-			return "has a device with a character that cannot be printed";
 	if (c->port.n_devices == ICS_CONFIG_DEVICES_MAX)
 		return "has too many elements";
 	if (snprintf(c->port.device[c->port.n_devices], size, "%s", text) >= (int)size)
