@@ -51,7 +51,8 @@ check_config(const struct ics_config *c)
 	check_between("tunnels", c->decode.tunnels, 0, 0x3f);
 	check_between("devices", c->port.n_devices, 0, ICS_CONFIG_DEVICES_MAX);
 	for (unsigned i = 0; i < c->port.n_devices; i++)
-		FUZZ_CHECK(strnlen(c->port.device[i], sizeof(c->port.device[i])) < sizeof(c->port.device[i]), "a device without end");
+		FUZZ_CHECK(strnlen(c->port.device[i], sizeof(c->port.device[i])) < sizeof(c->port.device[i]),
+			   "a device without end");
 	check_text(c->worker.cpus, sizeof(c->worker.cpus));
 	check_text(c->eal.file_prefix, sizeof(c->eal.file_prefix));
 	FUZZ_CHECK(is_pow2(c->worker.ring_urgent) && is_pow2(c->worker.ring_bulk), "rings of %u and %u",
@@ -105,12 +106,51 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* Values of the kinds that the table knows, right ones and nearly right ones. */
 static const char *const values[] = {
-	"0", "1", "1500", "4096", "65536", "4294967295", "4294967296", "18446744073709551616", "-1", "0x10", "on", "off",
-	"yes", "true", "port2", "group", "vxlan,gre", "vxlan, geneve, gre, erspan, ipip, 6in4", "fe80::1", "fe80::1, fe80::2",
-	"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1,,", "fe80::1%eth0", "00:00:5e:00:53:01", "0-0-5e-0-53-1",
-	"router_lifetime_zero", "*@vlan10/2026-05-12T06:00Z", "router_flag_cleared@fe80::1", "*/2026-02-31T00:00:00Z",
-	"*@00:00:5e:00:53:01/9999-12-31T23:59:59Z", "@vlan0", "eth0", "xdp:eth0, pcap:a.pcap", "net_tap0,iface=tap0",
-	"iface=tap0", "1-3,5", "3-1", "4095", "0-1023", "icmpscope", "../x", "", " ; comment", "\"quoted\"",
+	"0",
+	"1",
+	"1500",
+	"4096",
+	"65536",
+	"4294967295",
+	"4294967296",
+	"18446744073709551616",
+	"-1",
+	"0x10",
+	"on",
+	"off",
+	"yes",
+	"true",
+	"port2",
+	"group",
+	"vxlan,gre",
+	"vxlan, geneve, gre, erspan, ipip, 6in4",
+	"fe80::1",
+	"fe80::1, fe80::2",
+	"192.0.2.1",
+	"::ffff:192.0.2.1",
+	"2001:db8::1,,",
+	"fe80::1%eth0",
+	"00:00:5e:00:53:01",
+	"0-0-5e-0-53-1",
+	"router_lifetime_zero",
+	"*@vlan10/2026-05-12T06:00Z",
+	"router_flag_cleared@fe80::1",
+	"*/2026-02-31T00:00:00Z",
+	"*@00:00:5e:00:53:01/9999-12-31T23:59:59Z",
+	"@vlan0",
+	"eth0",
+	"xdp:eth0, pcap:a.pcap",
+	"net_tap0,iface=tap0",
+	"iface=tap0",
+	"1-3,5",
+	"3-1",
+	"4095",
+	"0-1023",
+	"icmpscope",
+	"../x",
+	"",
+	" ; comment",
+	"\"quoted\"",
 };
 
 /* One more line, of a key of the table, at the end of the file or of the assignments. */

@@ -1,0 +1,115 @@
+/* First inputs of the targets: fuzz_seeds DIR [CAPTURE...] fills DIR/TARGET from the base packets of the unit tests and
+ * from the frames of captures that are given. Called by devtools/fuzz.
+ */
+#include "frame.h"
+
+#include "ics_capture.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define FRAMES_MAX 400 /* of one capture */
+#define SEQUENCE_MAX 24
+
+static const char *root;
+
+static void
+write_seed(const char *target, const char *name, unsigned n, const void *data, size_t len)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", root, target);
+	if (mkdir(path, 0777) != 0 && errno != EEXIST)
+		goto bad;
+	snprintf(path, sizeof(path), "%s/%s/%s-%u", root, target, name, n);
+	f = fopen(path, "wbe");
+	if (f == NULL || fwrite(data, 1, len, f) != len || fclose(f) != 0)
+		goto bad;
+	return;
+bad:
+	perror(path);
+	exit(1);
+}
+
+/* What fuzz_inspect.c reads: nothing but two copies, then the frame. */
+static void
+seed_inspect(const char *name, unsigned n, uint8_t link, const uint8_t *frame, uint32_t len)
+{
+	uint8_t b[10 + FUZZ_FRAME_MAX] = {link, 0, 0, 0, 0xff, 0xff, 0, 1, 1, 0};
+
+	if (len > FUZZ_FRAME_MAX)
+		len = FUZZ_FRAME_MAX;
+	memcpy(b + 10, frame, len);
+	write_seed("inspect", name, n, b, 10 + len);
+}
+
+/* Every base packet in every link layer and tunnel that the mutator knows would be many; one of each kind will do. */
+static void
+seed_bases(void)
+{
+	static const char *const heads[] = {"", "8100000a", "88a8006481000014", "8864110000010000", "884700064140"};
+	const char *hex;
+
+	for (unsigned i = 0; (hex = fuzz_base(i)) != NULL; i++) {
+		uint8_t b[FUZZ_FRAME_MAX], shim[32];
+		struct fuzz_frame f = {b, fuzz_unhex(hex, b, sizeof(b)), sizeof(b), ICS_LINK_ETHERNET};
+		const char *head = heads[i % ICS_ARRAY_LEN(heads)];
+		uint32_t n;
+
+		seed_inspect("base", i, ICS_LINK_ETHERNET, f.b, f.len);
+		seed_inspect("raw", i, ICS_LINK_RAW_IP, f.b + 14, f.len - 14);
+		n = fuzz_unhex(head, shim, sizeof(shim));
+		if (n == 0)
+			continue;
+		/* The type goes with the tag in front of it; PPPoE and MPLS say by themselves what follows. */
+		if (shim[0] == 0x81 || (shim[0] == 0x88 && shim[1] == 0xa8)) {
+			memcpy(shim + n, b + 12, 2);
+		} else if (shim[1] == 0x64) {
+			memcpy(shim + n, "\x00", 1);
+			shim[n + 1] = b[12] == 0x86 ? 0x57 : 0x21;
+		} else {
+			n -= 2;
+		}
+		fuzz_frame_remove(&f, 12, 2);
+		fuzz_frame_insert(&f, 12, shim, n + 2);
+		fuzz_frame_repair(&f, 0);
+		seed_inspect("shim", i, ICS_LINK_ETHERNET, f.b, f.len);
+	}
+}
+
+static void
+seed_capture(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	char err[ICS_CAPTURE_ERR_LEN];
+	struct ics_capture *c = ics_capture_open(path, err);
+	struct ics_frame f;
+	uint64_t ts;
+
+	if (c == NULL) {
+		fprintf(stderr, "%s\n", err);
+		return;
+	}
+	for (unsigned n = 0; n < FRAMES_MAX && ics_capture_next(c, &f, &ts, err) == 1; n++)
+		seed_inspect(name, n, f.link, f.data, f.cap_len);
+	ics_capture_close(c);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: fuzz_seeds DIR [CAPTURE...]\n");
+		return 2;
+	}
+	root = argv[1];
+	if (mkdir(root, 0777) != 0 && errno != EEXIST) {
+		perror(root);
+		return 1;
+	}
+	seed_bases();
+	for (int i = 2; i < argc; i++)
+		seed_capture(argv[i]);
+	return 0;
+}
