@@ -167,6 +167,8 @@ RULE(ptb_mtu_huge)
 	silent(&p, "ptb_mtu_huge", "");
 	set32(&p, 4, 65536);
 	fires(&p, "ptb_mtu_huge ptb_mtu_ge_quoted");
+	set32(&p, 4, 65535);
+	silent(&p, "ptb_mtu_huge", "ptb_mtu_ge_quoted");
 	set32(&p, 4, 9000);
 	set16(&p, Q + 4, 9001 - 40);
 	silent(&p, "ptb_mtu_huge", "");

@@ -139,7 +139,11 @@ RULE(nd_fragmented)
 	p.raw = false;
 	add_ext(&p, ICS_PROTO_FRAGMENT, FRAG_FIRST);
 	fires(&p, "nd_fragmented");
+	p = plain6(170);
+	add_ext(&p, ICS_PROTO_FRAGMENT, FRAG_FIRST);
+	silent(&p, "nd_fragmented", "icmp6_type_unassigned");
 	p = plain6(ICS_ICMP6_CPS);
+	silent(&p, "nd_fragmented", "");
 	add_ext(&p, ICS_PROTO_FRAGMENT, FRAG_FIRST);
 	fires(&p, "nd_fragmented");
 	p = plain6(ICS_ICMP6_CPA);

@@ -53,25 +53,41 @@ has_segments_left(const struct ics_pkt *pkt)
 	return false;
 }
 
-static void
-check_sum(struct ics_pkt *pkt)
+/* Upper-layer length and next header of the pseudo-header, each a big-endian word (RFC 8200 8.1). */
+static uint64_t
+pseudo_tail(const struct ics_pkt *pkt)
 {
-	uint64_t pseudo, acc;
+	return (uint64_t)__builtin_bswap32(pkt->ilen) + __builtin_bswap32(ICS_PROTO_ICMP6);
+}
+
+static __attribute__((noinline, cold)) void
+report_sum(struct ics_pkt *pkt)
+{
 	uint16_t stored;
 
-	pseudo = ics_sum_add(0, (struct ics_view){pkt->src, 16});
-	pseudo = ics_sum_add(pseudo, (struct ics_view){pkt->dst, 16});
-	/* upper-layer length and next header, each a big-endian word */
-	pseudo += (uint64_t)__builtin_bswap32(pkt->ilen) + __builtin_bswap32(ICS_PROTO_ICMP6);
-	acc = ics_sum_add(pseudo, pkt->icmp);
-	if (ics_likely(ics_sum_fold(acc) == 0xffff) || has_segments_left(pkt))
+	if (has_segments_left(pkt))
 		return;
-
 	ics_reasons_add(&pkt->reasons, ICS_REASON_icmp6_checksum);
 	/* A mirror taken before the sender's hardware filled the checksum in shows the pseudo-header sum. */
 	memcpy(&stored, pkt->icmp.p + 2, sizeof(stored));
-	if (stored == ics_sum_fold(pseudo))
+	if (stored == ics_sum_fold(ics_sum_add(pseudo_tail(pkt), (struct ics_view){pkt->src, 32})))
 		pkt->flags |= ICS_PKT_CSUM_PARTIAL;
+}
+
+static inline void
+check_sum(struct ics_pkt *pkt)
+{
+	uint64_t acc;
+
+	/* Source, destination and message stand in a row unless extension headers part them. */
+	if (ics_likely(pkt->icmp.p == pkt->src + 32)) {
+		acc = ics_sum_add(pseudo_tail(pkt), (struct ics_view){pkt->src, 32 + pkt->icmp.len});
+	} else {
+		acc = ics_sum_add(pseudo_tail(pkt), (struct ics_view){pkt->src, 32});
+		acc = ics_sum_add(acc, pkt->icmp);
+	}
+	if (ics_unlikely(ics_sum_fold(acc) != 0xffff))
+		report_sum(pkt);
 }
 
 bool
