@@ -13,7 +13,6 @@
 #define BULK_BATCH 512
 #define REQUESTS_BATCH 4
 #define TICK_MS 10
-#define PORTS_MS 100
 #define SLEEP_NS 1000000
 #define NEWS_MS 5
 #define STOP_WAIT_MS 3000
@@ -56,11 +55,10 @@ tick(struct control *c, uint64_t tsc, bool rings_empty)
 }
 
 static void
-read_ports(struct control *c, uint64_t tsc)
+read_ports(void *ctx)
 {
-	if (tsc < c->next_ports_tsc)
-		return;
-	c->next_ports_tsc = tsc + rte_get_tsc_hz() / 1000 * PORTS_MS;
+	struct control *c = ctx;
+
 	for (unsigned i = 0; i < c->n_ports; i++)
 		port_read(&c->ports[i], &c->port_views[i]);
 }
@@ -146,12 +144,13 @@ control_run(struct control *c, const _Atomic bool *stop)
 {
 	uint64_t tsc = rte_rdtsc();
 
+	c->source->read_ports = read_ports;
+	c->source->ctx = c;
 	while (!is_over(c, stop, tsc)) {
 		unsigned n = drain(c);
 
 		tsc = rte_rdtsc();
 		tick(c, tsc, n == 0);
-		read_ports(c, tsc);
 		tell_news(c, tsc);
 		if (n == 0)
 			check_captures(c);
@@ -161,8 +160,7 @@ control_run(struct control *c, const _Atomic bool *stop)
 	}
 	ics_export_close();
 	stop_workers(c);
-	c->next_ports_tsc = 0;
 	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
-	read_ports(c, tsc);
+	read_ports(c);
 	announce_all(c);
 }

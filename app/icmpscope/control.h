@@ -1,4 +1,4 @@
-/* The control core: drains the workers' rings into the engine, tells it time, reads port statistics, answers
+/* The control core: drains the workers' rings into the engine, tells it time, answers
  * telemetry, and says on stdout what was found. Runs on the main lcore, owns the engine.
  */
 #ifndef ICMPSCOPE_CONTROL_H
@@ -19,7 +19,7 @@ struct control {
 	struct announce announce;
 	uint64_t run_for_ns; /* 0: until told to stop */
 	/* the loop's own */
-	uint64_t start_tsc, next_tick_tsc, next_ports_tsc, next_news_tsc;
+	uint64_t next_tick_tsc, next_news_tsc;
 	bool captures_read;
 };
 

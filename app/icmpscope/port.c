@@ -46,6 +46,13 @@ make_conf(const struct device *d, const struct rte_eth_dev_info *info, unsigned 
 	}
 }
 
+/* AF_XDP wants as many transmit queues as receive queues, memif does not connect without one. Nothing is put in. */
+static bool
+needs_tx(const struct device *d)
+{
+	return d->kind == DEVICE_XDP || d->kind == DEVICE_VDEV;
+}
+
 /* One attempt with n_tx transmit queues. */
 static int
 start(struct port *p, const struct rte_eth_conf *conf, const struct rte_eth_dev_info *info, unsigned queues,
@@ -103,9 +110,8 @@ port_open(struct port *p, const struct device *d, const struct plan *plan, unsig
 	if (rc != 0)
 		return rc;
 	make_conf(d, &info, *queues, &conf);
-	/* AF_XDP wants as many of these as of the others. */
-	rc = start(p, &conf, &info, *queues, d->kind == DEVICE_XDP ? *queues : 0);
-	if (rc != 0 && d->kind != DEVICE_XDP)
+	rc = start(p, &conf, &info, *queues, needs_tx(d) ? *queues : 0);
+	if (rc != 0 && !needs_tx(d))
 		rc = start(p, &conf, &info, *queues, *queues);
 	if (rc != 0) {
 		snprintf(err, PORT_ERR_LEN, "%.200s: driver %s cannot start it: %s", d->text, info.driver_name,

@@ -207,6 +207,7 @@ test_producer_on_another_lcore(void **state)
 int
 main(void)
 {
+	static char lcores[32];
 	static char *eal[] = {"test_ring",
 			      "--no-huge",
 			      "-m",

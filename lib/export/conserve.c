@@ -7,52 +7,39 @@
 /* At full load the gap between bursts is short: after so many attempts the copy is taken as it is. */
 #define ATTEMPTS 16
 
-/* Copies one worker's counters and its pending messages. */
+/* Adds one worker's counters and its pending messages. */
 static bool
-read_worker(const struct ics_export_worker *w, struct ics_count_snapshot *out, uint64_t *pending)
+add_worker(const struct ics_export_worker *w, struct ics_count_snapshot *sum, uint64_t *pending)
 {
 	const struct ics_worker_stats *s = w->stats;
+	struct ics_count_snapshot with = *sum;
+	uint64_t waiting = 0;
+	bool exact = false;
 
-	for (unsigned i = 0; i < ATTEMPTS; i++) {
+	for (unsigned i = 0; i < ATTEMPTS && !exact; i++) {
 		uint64_t before = atomic_load_explicit((ics_counter *)&s->seq, memory_order_acquire);
 
-		*out = (struct ics_count_snapshot){0};
-		ics_count_snapshot_add(out, w->counters);
-		*pending = ics_count_get(&s->pending);
+		with = *sum;
+		ics_count_snapshot_add(&with, w->counters);
+		waiting = ics_count_get(&s->pending);
 		atomic_thread_fence(memory_order_acquire);
-		if ((before & 1) == 0 && before == ics_count_get(&s->seq))
-			return true;
+		exact = (before & 1) == 0 && before == ics_count_get(&s->seq);
 	}
-	return false;
-}
-
-static void
-snapshot_add(struct ics_count_snapshot *sum, const struct ics_count_snapshot *one)
-{
-	const uint64_t *from = (const uint64_t *)one;
-	uint64_t *to = (uint64_t *)sum;
-
-	_Static_assert(sizeof(*sum) % sizeof(uint64_t) == 0, "a snapshot is numbers only");
-	for (unsigned i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
-		to[i] += from[i];
+	*sum = with;
+	*pending += waiting;
+	return exact;
 }
 
 static bool
 read_all(const struct ics_export_source *src, uint32_t w, struct ics_count_snapshot *out, uint64_t *pending)
 {
-	struct ics_count_snapshot one;
-	uint64_t waiting;
 	bool exact = true;
 
 	*out = (struct ics_count_snapshot){0};
 	*pending = 0;
-	for (uint32_t i = 0; i < src->n_workers; i++) {
-		if (w != ICS_EXPORT_ALL && w != i)
-			continue;
-		exact &= read_worker(&src->workers[i], &one, &waiting);
-		snapshot_add(out, &one);
-		*pending += waiting;
-	}
+	for (uint32_t i = 0; i < src->n_workers; i++)
+		if (w == ICS_EXPORT_ALL || w == i)
+			exact &= add_worker(&src->workers[i], out, pending);
 	return exact;
 }
 

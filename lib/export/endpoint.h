@@ -32,6 +32,13 @@ bool param_start(struct reply *r, const char *params, uint64_t *start);
 /* "START[,COUNT]" or nothing (from 0 on, all that fit), for tables. */
 bool param_page(struct reply *r, const char *params, uint64_t *start, uint64_t *count);
 
+static inline void
+read_ports(const struct ics_export_source *src)
+{
+	if (src->read_ports != NULL)
+		src->read_ports(src->ctx);
+}
+
 /* "10", "100.10", "none". */
 char *segment_vlan(const struct ics_segment_key *k, char buf[static 16]);
 

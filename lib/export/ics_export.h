@@ -59,7 +59,7 @@ struct ics_export_port {
 	unsigned queues;
 	bool link_up;
 	uint32_t link_mbps; /* 0: unknown */
-	/* of rte_eth_stats, as of the latest reading */
+	/* of rte_eth_stats, as of the latest read_ports() */
 	uint64_t rx_packets, rx_bytes, missed, errors, no_mbuf;
 	uint64_t capture_frames; /* frames in a capture that is played once; 0 otherwise */
 	bool capture_read;
@@ -81,6 +81,8 @@ struct ics_export_source {
 	uint64_t memory_mb;
 	bool hugepages;
 	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
+	void (*read_ports)(void *ctx);                /* brings ports[] up to date; NULL: they are */
+	void *ctx;
 };
 
 /* Both identities of the design, summed over workers (or of one). pending is what fold caches hold. exact:

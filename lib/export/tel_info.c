@@ -81,6 +81,7 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 
 	if (!param_none(r, params))
 		return;
+	read_ports(src);
 	reply_text(r, "version", "%s", src->version);
 	reply_text(r, "mode", "%s", src->mode);
 	reply_text(r, "sandbox", "%s", src->sandbox);

@@ -27,6 +27,7 @@ tel_port_info(const struct ics_export_source *src, const char *params, struct re
 
 	if (!param_index(r, params, "a port", src->n_ports, &i))
 		return;
+	read_ports(src);
 	p = &src->ports[i];
 	reply_uint(r, "port", i);
 	reply_text(r, "device", "%s", p->device);
@@ -55,6 +56,7 @@ tel_port_table(const struct ics_export_source *src, const char *params, struct r
 
 	if (!param_page(r, params, &start, &count))
 		return;
+	read_ports(src);
 	reply_columns(r, columns, ICS_ARRAY_LEN(columns));
 	for (i = start; i < src->n_ports && count > 0; i++, count--) {
 		const struct ics_export_port *p = &src->ports[i];

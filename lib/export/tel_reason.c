@@ -1,6 +1,8 @@
 /* /icmpscope/reason/list and info,NAME: what each rule says, and where it says so. */
 #include "endpoint.h"
 
+#include <stdio.h>
+
 void
 tel_reason_list(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -12,6 +14,28 @@ tel_reason_list(const struct ics_export_source *src, const char *params, struct 
 	for (uint64_t i = start; i < ICS_REASON_COUNT; i++)
 		if (!reply_list_text(r, ics_reason_info((unsigned)i)->name))
 			return;
+}
+
+/* When it fired, and the first frame that broke it, of the first worker that has one. */
+static void
+add_notes(const struct ics_export_source *src, unsigned n, const struct ics_count_snapshot *c, struct reply *r)
+{
+	char hex[2 * ICS_EXEMPLAR_MAX + 1];
+
+	reply_uint(r, "first_ns", c->reason_first_ns[n]);
+	reply_uint(r, "last_ns", c->reason_last_ns[n]);
+	for (unsigned w = 0; w < src->n_workers; w++) {
+		uint32_t wire_len;
+		struct ics_view v = ics_count_exemplar(src->workers[w].counters, n, &wire_len);
+
+		if (v.len == 0)
+			continue;
+		for (uint32_t i = 0; i < v.len; i++)
+			snprintf(hex + 2 * i, 3, "%02x", v.p[i]);
+		reply_uint(r, "frame_wire_len", wire_len);
+		reply_long(r, "frame_hex", hex);
+		return;
+	}
 }
 
 void
@@ -42,4 +66,5 @@ tel_reason_info(const struct ics_export_source *src, const char *params, struct 
 					  : 0));
 	reply_long(r, "condition", info->condition);
 	reply_long(r, "receiver", info->receiver);
+	add_notes(src, (unsigned)n, &c, r);
 }

@@ -1,0 +1,502 @@
+/* Endpoints at maximum population: every reply is rendered as telemetry renders it and must fit, whole, into 16 KiB; pages
+ * must hold every row exactly once; parameters of any kind get an answer or an error that names what is allowed. No EAL:
+ * handlers fill plain memory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TELEMETRY_MAX 16384
+#define WORKERS 64
+#define PORTS 16
+
+static struct {
+	struct ics_export_source src;
+	struct ics_counters *counters;
+	struct ics_worker_stats stats[WORKERS];
+	struct ics_export_worker workers[WORKERS];
+	struct ics_export_port ports[PORTS];
+	struct ics_engine *engine;
+	char device[256];
+} t;
+
+static struct reply reply;
+
+/* ---- rendering, as DPDK does it ---- */
+
+static char json[1 << 20];
+static size_t json_len;
+
+static void __attribute__((format(printf, 1, 2))) put(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	json_len += (size_t)vsnprintf(json + json_len, sizeof(json) - json_len, fmt, ap);
+	va_end(ap);
+	assert_true(json_len < sizeof(json));
+}
+
+static void
+put_text(const char *s)
+{
+	assert_in_range(strlen(s), 0, 127);
+	put("\"");
+	for (; *s != '\0'; s++) {
+		assert_in_range((unsigned char)*s, 0x20, 0x7e);
+		put(*s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	}
+	put("\"");
+}
+
+static void
+put_key(const char *s, bool first)
+{
+	assert_in_range(strlen(s), 1, 127);
+	assert_int_equal(strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/"), strlen(s));
+	put("%s\"%s\":", first ? "" : ",", s);
+}
+
+static void
+put_dict(const struct reply *r)
+{
+	put("{");
+	for (unsigned c = 0; c < r->n_columns; c++) {
+		put_key(r->columns[c].key, c == 0);
+		put("[");
+		for (unsigned i = 0; i < r->n_rows; i++) {
+			put(i > 0 ? "," : "");
+			if (r->columns[c].is_text)
+				put_text(r->text + r->cells[c][i]);
+			else
+				put("%llu", (unsigned long long)r->cells[c][i]);
+		}
+		put("]");
+	}
+	for (unsigned i = 0; i < r->n_items; i++) {
+		put_key(r->text + r->items[i].key, r->n_columns == 0 && i == 0);
+		if (r->items[i].str != 0)
+			put_text(r->text + r->items[i].str);
+		else
+			put("%llu", (unsigned long long)r->items[i].u);
+	}
+	if (r->truncated)
+		put(",\"truncated\":1");
+	put("}");
+	assert_in_range(r->n_items + r->n_columns + r->truncated, 1, 256);
+}
+
+static void
+render(const char *command, const struct reply *r)
+{
+	json_len = 0;
+	put("{\"%s\":", command);
+	if (r->kind == REPLY_DICT) {
+		put_dict(r);
+	} else {
+		assert_in_range(r->n_list, 0, 512);
+		put("[");
+		for (unsigned i = 0; i < r->n_list; i++) {
+			put(i > 0 ? "," : "");
+			if (r->kind == REPLY_LIST_TEXT)
+				put_text(r->text + r->list[i]);
+			else
+				put("%llu", (unsigned long long)r->list[i]);
+		}
+		put("]");
+	}
+	put("}");
+	assert_in_range(json_len, 1, TELEMETRY_MAX);
+}
+
+/* Asks as a client does. */
+static void
+ask(const char *command, const char *params)
+{
+	const struct endpoint *e = endpoint_find(command);
+
+	assert_non_null(e);
+	reply_init(&reply);
+	e->fn(&t.src, params, &reply);
+	render(command, &reply);
+}
+
+static const struct reply_item *
+item(const char *key)
+{
+	for (unsigned i = 0; i < reply.n_items; i++)
+		if (strcmp(reply.text + reply.items[i].key, key) == 0)
+			return &reply.items[i];
+	return NULL;
+}
+
+static uint64_t
+number(const char *key)
+{
+	const struct reply_item *it = item(key);
+
+	assert_non_null(it);
+	assert_int_equal(it->str, 0);
+	return it->u;
+}
+
+/* ---- the fullest program there can be ---- */
+
+static void
+fill_anomaly(struct ics_anomaly *a, unsigned n)
+{
+	char wide[ICS_FACT_TEXT_LEN], key[64];
+
+	/* Each of these takes two bytes in JSON. */
+	memset(wide, '"', sizeof(wide) - 1);
+	wide[sizeof(wide) - 1] = '\0';
+	a->rfc = "4861 6.2.5";
+	a->variant = "contradicted";
+	a->severity = ICS_SEV_CRITICAL;
+	a->segment = (struct ics_segment_key){.port = 15, .vlan_outer = 4094, .vlan_inner = 4094};
+	a->first_ns = a->last_ns = UINT64_MAX;
+	a->count = UINT64_MAX;
+	a->n_frames = ICS_ANOMALY_FRAMES_MAX;
+	memset(a->frame_no, 0xff, sizeof(a->frame_no));
+	for (unsigned i = 0; i < 8; i++) {
+		static char *const keys[] = {"subject_with_a_long_key_0", "subject_with_a_long_key_1",
+					     "subject_with_a_long_key_2", "subject_with_a_long_key_3"};
+
+		(void)ics_subject_set_text(a, keys[i % 4], "%s", wide);
+	}
+	for (unsigned i = 0; i < ICS_ANOMALY_FACTS_MAX; i++) {
+		static char names[ICS_ANOMALY_FACTS_MAX][64];
+
+		snprintf(key, sizeof(key), "evidence_with_a_rather_long_key_%u", i);
+		memcpy(names[i], key, sizeof(key));
+		(void)ics_fact_set_text(a, names[i], "%s", wide);
+	}
+	memset(a->says, n % 2 ? '\\' : 'x', sizeof(a->says) - 1);
+	a->raw_len = ICS_ANOMALY_EVIDENCE_FRAME;
+}
+
+static void
+fill_store(void)
+{
+	static char names[8][32];
+	struct ics_anomaly_store *s = ics_engine_anomalies(t.engine);
+	struct ics_anomaly *a;
+
+	for (unsigned i = 0; i < 4000; i++) {
+		snprintf(names[i % 8], sizeof(names[0]), "detector_with_a_long_name_%u", i % 8);
+		a = ics_anomaly_open(s, names[i % 8], 1000 + i);
+		assert_non_null(a);
+		fill_anomaly(a, i);
+		ics_anomaly_changed(s, a);
+	}
+}
+
+static int
+setup(void **state)
+{
+	static struct ics_config conf;
+
+	ics_config_init(&conf);
+	t.engine = ics_engine_new(&conf, 1);
+	assert_non_null(t.engine);
+	t.counters = aligned_alloc(64, WORKERS * sizeof(*t.counters));
+	assert_non_null(t.counters);
+	memset(t.counters, 0xff, WORKERS * sizeof(*t.counters));
+	for (unsigned i = 0; i < WORKERS; i++) {
+		/* Exemplars have a length that is a length. */
+		for (unsigned n = 0; n < ICS_REASON_COUNT; n++)
+			t.counters[i].note[n].exemplar_len = ICS_EXEMPLAR_MAX;
+		t.workers[i] = (struct ics_export_worker){.counters = &t.counters[i], .stats = &t.stats[i]};
+	}
+	memset(t.device, '"', sizeof(t.device) - 1);
+	for (unsigned i = 0; i < PORTS; i++)
+		t.ports[i] = (struct ics_export_port){t.device,   t.device,   "capture",  7,          UINT32_MAX,
+						      true,       UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+						      UINT64_MAX, UINT64_MAX, UINT64_MAX, true};
+	t.src = (struct ics_export_source){.version = t.device,
+					   .mode = "capture",
+					   .sandbox = t.device,
+					   .engine = t.engine,
+					   .workers = t.workers,
+					   .ports = t.ports,
+					   .n_workers = WORKERS,
+					   .n_ports = PORTS,
+					   .main_cpu = UINT32_MAX,
+					   .tsc_hz = UINT64_MAX,
+					   .start_ns = UINT64_MAX,
+					   .uptime_ns = UINT64_MAX,
+					   .memory_mb = UINT64_MAX,
+					   .hugepages = true,
+					   .consumed_records = UINT64_MAX,
+					   .consumed_messages = UINT64_MAX};
+	fill_store();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	free(t.counters);
+	ics_engine_free(t.engine);
+	return 0;
+}
+
+/* ---- tests ---- */
+
+static void
+test_flat_dicts_are_whole(void **state)
+{
+	ask("/icmpscope/info", NULL);
+	assert_false(reply.truncated);
+	assert_non_null(item("memory_mb"));
+	ask("/icmpscope/classes", NULL);
+	assert_int_equal(reply.n_items, ICS_CLASS_COUNT);
+	assert_false(reply.truncated);
+	ask("/icmpscope/reasons", "63");
+	assert_int_equal(reply.n_items, ICS_REASON_COUNT);
+	assert_false(reply.truncated);
+	assert_int_equal(number("nd_hop_limit"), UINT64_MAX);
+	ask("/icmpscope/dropped", "");
+	assert_false(reply.truncated);
+	ask("/icmpscope/encapsulation", NULL);
+	assert_false(reply.truncated);
+	ask("/icmpscope/port/info", "15");
+	assert_false(reply.truncated);
+}
+
+static void
+test_every_rule_can_be_asked_for(void **state)
+{
+	ask("/icmpscope/reason/list", NULL);
+	assert_int_equal(reply.n_list, ICS_REASON_COUNT);
+	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
+		ask("/icmpscope/reason/info", ics_reason_info(i)->name);
+		assert_false(reply.truncated);
+		assert_non_null(item("condition_0"));
+		assert_non_null(item("frame_hex_0"));
+	}
+}
+
+static void
+test_every_detector_can_be_asked_for(void **state)
+{
+	char name[128];
+	unsigned n;
+
+	ask("/icmpscope/detector/list", NULL);
+	n = reply.n_list;
+	assert_true(n > 0);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s", ics_engine_detector(t.engine, i)->name);
+		ask("/icmpscope/detector/info", name);
+		assert_false(reply.truncated);
+	}
+	ask("/icmpscope/detector/table", NULL);
+	assert_int_equal(reply.n_rows, n);
+	assert_int_equal(number("more"), 0);
+}
+
+/* The largest dict is cut, says so, and keeps what identifies it. */
+static void
+test_widest_anomaly(void **state)
+{
+	ask("/icmpscope/anomaly/info", "2");
+	assert_non_null(item("says_5"));
+	assert_non_null(item("subject_subject_with_a_long_key_0"));
+	ask("/icmpscope/anomaly/evidence", "2");
+	assert_false(reply.truncated);
+	assert_int_equal(number("len"), ICS_ANOMALY_EVIDENCE_FRAME);
+	assert_non_null(item("hex_8"));
+}
+
+static void
+test_anomaly_pages_hold_every_row_once(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0;
+	char params[32];
+	unsigned pages;
+
+	for (pages = 0; pages < 2000; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/anomaly/table", params);
+		assert_int_equal(number("total"), 4000);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[1][i] > last);
+			last = reply.cells[1][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		assert_true(reply.n_rows > 0);
+		/* Full pages, not one row each. */
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, 4000);
+	ask("/icmpscope/anomaly/table", "0,3");
+	assert_int_equal(reply.n_rows, 3);
+	assert_int_equal(number("more"), 1);
+}
+
+static void
+test_anomaly_list_pages(void **state)
+{
+	uint64_t start = 0, rows = 0;
+	char params[32];
+
+	for (unsigned pages = 0; pages < 20; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/anomaly/list", params);
+		if (reply.n_list == 0)
+			break;
+		rows += reply.n_list;
+		start = reply.list[reply.n_list - 1] + 1;
+	}
+	assert_int_equal(rows, 4000);
+}
+
+static void
+test_port_table_of_widest_names(void **state)
+{
+	uint64_t start = 0, rows = 0;
+	char params[32];
+
+	for (unsigned pages = 0; pages < PORTS; pages++) {
+		snprintf(params, sizeof(params), "%llu,5", (unsigned long long)start);
+		ask("/icmpscope/port/table", params);
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+	}
+	assert_int_equal(rows, PORTS);
+}
+
+/* Nothing a client sends may do more than earn an error. */
+static void
+test_bad_parameters(void **state)
+{
+	static const char *const bad[] = {"-1",
+					  "x",
+					  " 1",
+					  "1 ",
+					  "1,",
+					  ",1",
+					  "1,0",
+					  "1,2,3",
+					  "0x1",
+					  "1.5",
+					  "\x80\xff",
+					  "99999999999999999999",
+					  "184467440737095516160",
+					  "%s%n",
+					  "\"",
+					  "1\n"};
+	char longest[1024];
+	const struct endpoint *e;
+
+	memset(longest, '\xfe', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	for (unsigned i = 0; (e = endpoint_at(i)) != NULL; i++) {
+		if (strstr(e->command, "/worker/") != NULL)
+			continue; /* rings need EAL */
+		for (unsigned b = 0; b < ICS_ARRAY_LEN(bad); b++) {
+			ask(e->command, bad[b]);
+			assert_non_null(item("error"));
+			assert_int_equal(reply.n_items, 1);
+		}
+		ask(e->command, longest);
+		assert_non_null(item("error"));
+	}
+	ask("/icmpscope/classes", "64");
+	assert_string_equal(reply.text + item("error")->str, "64 is not a worker: 0 to 63 are");
+	ask("/icmpscope/anomaly/info", NULL);
+	assert_non_null(item("error"));
+	ask("/icmpscope/router/info", "18446744073709551615");
+	assert_non_null(item("error"));
+	ask("/icmpscope/router/table", "18446744073709551615");
+	assert_int_equal(reply.n_rows, 0);
+}
+
+static void
+test_commands_are_telemetrys(void **state)
+{
+	const struct endpoint *e;
+
+	for (unsigned i = 0; (e = endpoint_at(i)) != NULL; i++) {
+		assert_in_range(strlen(e->command), 1, 55);
+		assert_in_range(strlen(e->help), 1, 127);
+		assert_int_equal(strspn(e->command, "abcdefghijklmnopqrstuvwxyz0123456789_/"), strlen(e->command));
+		assert_ptr_equal(endpoint_find(e->command), e);
+	}
+	assert_null(endpoint_find("/icmpscope/nothing"));
+}
+
+static void
+test_text_is_cut_and_cleaned(void **state)
+{
+	char text[400];
+
+	for (unsigned i = 0; i < sizeof(text) - 1; i++)
+		text[i] = (char)(1 + i % 255);
+	text[sizeof(text) - 1] = '\0';
+	reply_init(&reply);
+	reply_text(&reply, "one", "%s", text);
+	reply_long(&reply, "parts", text);
+	reply_long(&reply, "none", "");
+	render("/x", &reply);
+	assert_int_equal(strlen(reply.text + item("one")->str), 127);
+	assert_int_equal(strlen(reply.text + item("parts_3")->str), sizeof(text) - 1 - 3 * 127);
+	assert_null(item("parts_4"));
+	assert_int_equal(strlen(reply.text + item("none_0")->str), 0);
+}
+
+static void
+test_full_dict_says_so(void **state)
+{
+	char key[32];
+
+	reply_init(&reply);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		reply_uint(&reply, key, UINT64_MAX);
+	}
+	render("/x", &reply);
+	assert_true(reply.truncated);
+	reply_init(&reply);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		reply_text(&reply, key, "%0126d", 0);
+	}
+	render("/x", &reply);
+	assert_true(reply.truncated);
+	assert_true(json_len > TELEMETRY_MAX * 9 / 10);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_flat_dicts_are_whole),
+		cmocka_unit_test(test_every_rule_can_be_asked_for),
+		cmocka_unit_test(test_every_detector_can_be_asked_for),
+		cmocka_unit_test(test_widest_anomaly),
+		cmocka_unit_test(test_anomaly_pages_hold_every_row_once),
+		cmocka_unit_test(test_anomaly_list_pages),
+		cmocka_unit_test(test_port_table_of_widest_names),
+		cmocka_unit_test(test_bad_parameters),
+		cmocka_unit_test(test_commands_are_telemetrys),
+		cmocka_unit_test(test_text_is_cut_and_cleaned),
+		cmocka_unit_test(test_full_dict_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
