@@ -128,7 +128,8 @@ ics_quote_read(const struct ics_pkt *pkt, struct ics_quote *q)
 {
 	uint32_t len = ics_msg_len(pkt), attr = ics_ext_attr_len(pkt);
 
-	*q = (struct ics_quote){0};
+	/* All but the labels, of which n_labels tells how many there are: the whole would become `rep stos`. */
+	memset(q, 0, offsetof(struct ics_quote, labels));
 	q->len = len > QUOTE_OFF ? len - QUOTE_OFF : 0;
 	/* The extension behind the original datagram is not part of it (4884 4). */
 	if (attr != 0 && attr < q->len)
