@@ -148,6 +148,7 @@ report(const struct reader *r, const struct ics_report_capture *captures, unsign
 		.captures = captures,
 		.n_captures = n,
 		.counts = &counts,
+		.counters = &r->counters,
 		.engine = r->engine,
 	};
 	int ret;

@@ -18,6 +18,7 @@
 struct fixture {
 	struct ics_config conf;
 	struct ics_count_snapshot counts;
+	struct ics_counters counters;
 	struct ics_report_capture capture;
 	struct ics_report report;
 };
@@ -25,9 +26,10 @@ struct fixture {
 static int
 setup(void **state)
 {
-	struct fixture *x = calloc(1, sizeof(*x));
+	struct fixture *x = aligned_alloc(64, (sizeof(*x) + 63) / 64 * 64);
 
 	assert_non_null(x);
+	memset(x, 0, sizeof(*x));
 	ics_config_init(&x->conf);
 	x->capture = (struct ics_report_capture){
 		.file = "a.pcap", .frames = 12345, .bytes = 99, .first_ns = T0, .last_ns = T0 + 1000};
@@ -40,6 +42,7 @@ setup(void **state)
 		.captures = &x->capture,
 		.n_captures = 1,
 		.counts = &x->counts,
+		.counters = &x->counters,
 		.engine = ics_engine_new(&x->conf, 1),
 	};
 	assert_non_null(x->report.engine);
@@ -177,8 +180,17 @@ test_json(void **state)
 	add(x, ICS_SEV_CRITICAL, 2)->segment.vlan_inner = 20;
 	add(x, ICS_SEV_INFO, 3)->segment.vlan_outer = ICS_VLAN_NONE;
 	x->counts.reason[0] = 7;
+	x->counts.reason_first_ns[0] = 1463012470543000000ull;
+	ics_count_reason(&x->counters, 0, 1463012470543000000ull, (const uint8_t *)"\x01\xab", 2, 60);
 	j = get_json(x);
 	assert_text(j, "version", "1.2.3");
+	o = at(at(j, "reason_details"), ics_reason_info(0)->name);
+	assert_int_equal(json_object_size(at(j, "reason_details")), 1);
+	assert_int_equal(json_integer_value(at(o, "count")), 7);
+	assert_text(o, "first", "2016-05-12T00:21:10.543000Z");
+	assert_text(o, "frame_hex", "01ab");
+	assert_text(o, "rfc", ics_reason_info(0)->rfc);
+	assert_int_equal(json_integer_value(at(o, "frame_wire_len")), 60);
 	assert_int_equal(json_integer_value(at(j, "frames")), 12345);
 	assert_int_equal(json_object_size(at(j, "classes")), ICS_CLASS_COUNT);
 	json_object_foreach(at(j, "classes"), name, o) sum += (uint64_t)json_integer_value(o);

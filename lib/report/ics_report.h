@@ -22,6 +22,7 @@ struct ics_report {
 	const struct ics_report_capture *captures;
 	unsigned n_captures;
 	const struct ics_count_snapshot *counts;
+	const struct ics_counters *counters; /* whose first offending frames are shown; NULL: none are */
 	struct ics_engine *engine;
 };
 

@@ -121,6 +121,52 @@ reasons(const struct ics_report *r, bool *bad)
 	return o;
 }
 
+/* First octets of a frame, as hex digits. */
+static json_t *
+hex(struct ics_view v)
+{
+	char buf[2 * ICS_EXEMPLAR_MAX + 1] = "";
+
+	for (uint32_t i = 0; i < v.len && i < ICS_EXEMPLAR_MAX; i++)
+		sprintf(buf + 2 * i, "%02x", v.p[i]);
+	return json_string(buf);
+}
+
+/* Of each rule seen: what it is, when it fired first and last, and the first frame that broke it. */
+static json_t *
+reason_details(const struct ics_report *r, bool *bad)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
+		const struct ics_reason_info *info = ics_reason_info(i);
+		uint64_t n = r->counts->reason[i] + ics_engine_reason_count(r->engine, (enum ics_reason)i);
+		struct ics_view v = {NULL, 0};
+		uint32_t wire_len = 0;
+		json_t *d;
+
+		if (n == 0)
+			continue;
+		d = json_object();
+		set(d, "count", number(n), bad);
+		set(d, "class", json_string(ics_reason_class_name(info->cls)), bad);
+		set(d, "severity", json_string(ics_severity_name(info->severity)), bad);
+		set(d, "rfc", json_string(info->rfc), bad);
+		set(d, "condition", json_string(info->condition), bad);
+		set(d, "receiver", json_string(info->receiver), bad);
+		set(d, "first", iso_time_or_null(r->counts->reason_first_ns[i]), bad);
+		set(d, "last", iso_time_or_null(r->counts->reason_last_ns[i]), bad);
+		if (r->counters != NULL)
+			v = ics_count_exemplar(r->counters, i, &wire_len);
+		if (v.len != 0) {
+			set(d, "frame_hex", hex(v), bad);
+			set(d, "frame_wire_len", number(wire_len), bad);
+		}
+		set(o, info->name, d, bad);
+	}
+	return o;
+}
+
 static json_t *
 encapsulation(const struct ics_count_snapshot *counts, bool *bad)
 {
@@ -323,6 +369,7 @@ ics_report_json(FILE *out, const struct ics_report *r)
 	set(o, "frames", number(r->counts->frames), &bad);
 	set(o, "classes", classes(r->counts, &bad), &bad);
 	set(o, "reasons", reasons(r, &bad), &bad);
+	set(o, "reason_details", reason_details(r, &bad), &bad);
 	set(o, "encapsulation", encapsulation(r->counts, &bad), &bad);
 	set(o, "conservation", conservation(r->counts, &bad), &bad);
 	set(o, "anomalies", anomalies(ics_engine_anomalies(r->engine), &bad), &bad);

@@ -161,7 +161,7 @@ static void
 print_reasons(FILE *out, const struct ics_report *r)
 {
 	bool any = false;
-	char num[32];
+	char num[32], first[32], last[32];
 
 	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
 		const struct ics_reason_info *info = ics_reason_info(i);
@@ -174,6 +174,10 @@ print_reasons(FILE *out, const struct ics_report *r)
 		any = true;
 		fprintf(out, INDENT "%12s %-32s %s: %s\n", grouped(n, num), info->name,
 			ics_severity_name(info->severity), info->condition);
+		if (r->counts->reason_first_ns[i] != 0)
+			fprintf(out, INDENT "%12s first %s, last %s\n", "",
+				ics_report_time(r->counts->reason_first_ns[i], first),
+				ics_report_time(r->counts->reason_last_ns[i], last));
 	}
 	if (!any)
 		fputs("No message breaks a rule.\n", out);
