@@ -46,16 +46,22 @@ check(void *ctx, const struct ics_record *rec, struct ics_view frame)
 }
 
 static struct ics_ring *
-ring(void)
+ring_of(unsigned size)
 {
 	static unsigned made;
 	char name[16];
 	struct ics_ring *r;
 
 	snprintf(name, sizeof(name), "test%u", made++);
-	r = ics_ring_new(name, SIZE, SIZE, SOCKET_ID_ANY);
+	r = ics_ring_new(name, size, size, SOCKET_ID_ANY);
 	assert_non_null(r);
 	return r;
+}
+
+static struct ics_ring *
+ring(void)
+{
+	return ring_of(SIZE);
 }
 
 static int
@@ -126,6 +132,22 @@ test_full_ring_refuses_whole_records(void **state)
 	ics_ring_stats_bulk(r, &st);
 	assert_int_equal(st.used, 0);
 	assert_int_equal(st.peak, SIZE - 1);
+	ics_ring_free(r);
+}
+
+/* The consumer looks at so many elements in one go; records of three and four elements do not end there. */
+static void
+test_look_ends_inside_a_record(void **state)
+{
+	struct ics_ring *r = ring_of(8 * SIZE);
+	struct seen s = {0};
+	uint64_t n = 0;
+
+	while (push(r, ICS_LANE_BULK, n, n % 2 ? 120 : 190) == 0)
+		n++;
+	assert_int_equal(ics_ring_drain_bulk(r, 7, check, &s), 7);
+	assert_int_equal(ics_ring_drain_bulk(r, 8 * SIZE, check, &s), n - 7);
+	assert_int_equal(s.bad, 0);
 	ics_ring_free(r);
 }
 
@@ -223,6 +245,7 @@ main(void)
 		cmocka_unit_test(test_sizes_are_checked),
 		cmocka_unit_test(test_every_length_survives_the_wrap),
 		cmocka_unit_test(test_full_ring_refuses_whole_records),
+		cmocka_unit_test(test_look_ends_inside_a_record),
 		cmocka_unit_test(test_last_quarter_is_reserved),
 		cmocka_unit_test(test_longest_record),
 		cmocka_unit_test(test_producer_on_another_lcore),
