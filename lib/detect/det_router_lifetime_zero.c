@@ -210,7 +210,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 
 	a->says[0] = '\0';
 	say_fact(a, e);
-	ics_say_what_is_left(a, &e->left, e->hosts);
+	if (e->first_seen && e->left.n == 0)
+		ics_say(a, "; no default router is known on this segment.");
+	else
+		ics_say_what_is_left(a, &e->left, e->hosts);
 	say_remedy(a, e);
 }
 

@@ -8,9 +8,10 @@
 #define ETHER_LEN 14
 #define TAG_LEN 4
 #define LABEL_LEN 4
+#define CONTROL_WORD_LEN 4
 
 /* Where the Ethernet header of the message starts: that of the frame, or the one inside a pseudowire (RFC 4448),
- * which ends right before the IP header.
+ * which the decoder looks for behind a control word only.
  */
 static bool
 find_ether(const struct ics_record *rec, struct ics_view frame, uint32_t *off)
@@ -32,9 +33,9 @@ find_ether(const struct ics_record *rec, struct ics_view frame, uint32_t *off)
 		end += TAG_LEN;
 	}
 	end += rec->n_labels * LABEL_LEN;
-	if (rec->l3_off >= end + ETHER_LEN)
-		*off = rec->l3_off - ETHER_LEN;
-	return true;
+	if (rec->l3_off >= end + CONTROL_WORD_LEN + ETHER_LEN)
+		*off = end + CONTROL_WORD_LEN;
+	return ics_view_has(frame, *off, ETHER_LEN);
 }
 
 struct options {

@@ -1,0 +1,182 @@
+/* Shared by the tests of the slow half: frames in, anomalies and model out, through the same code as a capture takes.
+ * Time is what the test says.
+ */
+#ifndef ICS_TEST_SLOW_H
+#define ICS_TEST_SLOW_H
+
+#include "ics_engine.h"
+#include "test_common.h"
+
+#include <stdio.h>
+
+#define S 1000000000ull
+#define MS 1000000ull
+/* Packet time of the first frame. */
+#define T0 (1463012450 * S)
+
+#define MAC_R "00:00:5e:00:53:01"
+#define MAC_R2 "00:00:5e:00:53:02"
+#define MAC_X "00:00:5e:00:53:66"
+#define MAC_VRRP "00:00:5e:00:02:01"
+
+struct rig {
+	struct ics_config conf;
+	struct ics_engine *engine;
+	struct ics_anomaly_store *store;
+	struct ics_inspect in;
+	struct ics_counters *counters;
+	uint64_t frame_no;
+};
+
+static inline int
+rig_push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	struct rig *r = ctx;
+
+	ics_engine_feed(r->engine, rec, (struct ics_view){frame, rec->cap_len}, r->frame_no);
+	return 0;
+}
+
+static inline void
+rig_set(struct rig *r, const char *assignment)
+{
+	char err[ICS_CONFIG_ERR_LEN];
+
+	assert_int_equal(ics_config_set(&r->conf, assignment, err), 0);
+}
+
+/* Settings split by blanks, or NULL. */
+static inline struct rig *
+rig_new(const char *settings)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	char buf[512], *save = NULL;
+
+	assert_non_null(r);
+	ics_config_init(&r->conf);
+	snprintf(buf, sizeof(buf), "%s", settings != NULL ? settings : "");
+	for (char *s = strtok_r(buf, " ", &save); s != NULL; s = strtok_r(NULL, " ", &save))
+		rig_set(r, s);
+	r->engine = ics_engine_new(&r->conf, 0x5eed);
+	assert_non_null(r->engine);
+	r->counters = aligned_alloc(64, sizeof(*r->counters));
+	assert_non_null(r->counters);
+	memset(r->counters, 0, sizeof(*r->counters));
+	r->in = (struct ics_inspect){
+		.validate = {.link_mtu = 1500},
+		.counters = r->counters,
+		.sink = {rig_push, r},
+		.seed = 0xf00d,
+	};
+	ics_inspect_init(&r->in);
+	r->store = ics_engine_anomalies(r->engine);
+	return r;
+}
+
+static inline void
+rig_free(struct rig *r)
+{
+	ics_engine_free(r->engine);
+	free(r->counters);
+	free(r);
+}
+
+/* p at ts, lengths and checksums put right unless the packet is raw. */
+static inline void
+feed(struct rig *r, const struct packet *p, uint64_t ts_ns)
+{
+	struct packet fixed = *p;
+	struct ics_frame f;
+
+	repair_keep(&fixed);
+	f = (struct ics_frame){
+		.data = fixed.b,
+		.cap_len = p->snap != 0 && p->snap < fixed.len ? p->snap : fixed.len,
+		.wire_len = fixed.len,
+		.stripped_tci = ICS_VLAN_NONE,
+		.link = fixed.link,
+	};
+	r->frame_no++;
+	ics_inspect_burst(&r->in, &f, 1, ts_ns);
+}
+
+static inline void
+feed_base(struct rig *r, enum base b, uint64_t ts_ns)
+{
+	struct packet p = base_packet(b);
+
+	feed(r, &p, ts_ns);
+}
+
+/* "L:" of the detector sequences: the router advertises every 200 s for 600 s. Returns the time of the last RA. */
+static inline uint64_t
+learn(struct rig *r)
+{
+	for (unsigned i = 0; i <= 3; i++)
+		feed_base(r, BASE_ra, T0 + i * 200 * S);
+	return T0 + 600 * S;
+}
+
+/* An RA of another router, made from the normal one. */
+static inline struct packet
+ra_from(const char *addr, const char *mac, unsigned lifetime_s, unsigned flags)
+{
+	struct packet p = base_packet(BASE_ra);
+	struct ics_mac m;
+
+	assert_int_equal(ics_mac_parse(mac, &m), 0);
+	set_src(&p, addr);
+	set_smac(&p, mac);
+	set16(&p, 6, (uint16_t)lifetime_s);
+	set8(&p, 5, (uint8_t)flags);
+	for (unsigned i = 0; i < 6; i++)
+		set8(&p, 18 + i, m.b[i]);
+	return p;
+}
+
+static inline unsigned
+count_anomalies(struct rig *r)
+{
+	struct ics_anomaly_stats st;
+
+	ics_anomaly_stats(r->store, &st);
+	return (unsigned)st.opened;
+}
+
+/* The only anomaly there ever was. */
+static inline const struct ics_anomaly *
+the_anomaly(struct rig *r)
+{
+	assert_int_equal(count_anomalies(r), 1);
+	ics_engine_anomalies(r->engine);
+	return ics_anomaly_get(r->store, 1);
+}
+
+static inline const char *
+fact_text(const struct ics_anomaly *a, const char *key)
+{
+	const struct ics_fact *f = ics_fact_find(a, key);
+
+	assert_non_null(f);
+	assert_int_equal(f->type, ICS_FACT_TEXT);
+	return f->text;
+}
+
+static inline uint64_t
+fact_value(const struct ics_anomaly *a, const char *key)
+{
+	const struct ics_fact *f = ics_fact_find(a, key);
+
+	assert_non_null(f);
+	assert_int_not_equal(f->type, ICS_FACT_TEXT);
+	return f->u;
+}
+
+#define assert_finding(a, name_, variant_, severity_)                                                                  \
+	do {                                                                                                           \
+		assert_string_equal((a)->detector, (name_));                                                           \
+		assert_string_equal((a)->variant, (variant_));                                                         \
+		assert_string_equal(ics_severity_name((a)->severity), (severity_));                                    \
+	} while (0)
+
+#endif
