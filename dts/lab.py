@@ -158,6 +158,10 @@ class Lab:
         for name in HOSTS:
             self.run("ip", "-n", self.ns(name), "link", "set", "eth0", "up")
 
+    def tap_received(self):
+        """Frames that the kernel counted into tap0: the second opinion on what icmpscope must have seen."""
+        return int(self.run("cat", "/sys/class/net/tap0/statistics/rx_packets", ns="tap").stdout)
+
     def tentative(self, name):
         return self.run("ip", "-n", self.ns(name), "-6", "addr", "show", "tentative").stdout.strip() != ""
 

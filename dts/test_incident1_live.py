@@ -60,6 +60,18 @@ def wait_anomaly(scope, name, timeout=10):
     return [a for a in scope.anomalies() if a["name"] == name]
 
 
+def assert_saw_every_frame(net, scope, before):
+    """What icmpscope counted is what the kernel counted into tap0 meanwhile; asked while no frame arrives."""
+    for _ in range(20):
+        count = net.tap_received()
+        info = scope.assert_conservation(lost=0)
+        if net.tap_received() == count:
+            assert info["frames"] == count - before
+            assert info["missed"] == info["errors"] == info["no_mbuf"] == 0
+            return
+    raise AssertionError("the LAN does not become quiet for a moment")
+
+
 def ordinary_life(net, seconds):
     """Echo between all parties, addresses that come and go (DAD), groups joined and left, forgotten neighbors."""
     end = time.monotonic() + seconds
@@ -78,16 +90,16 @@ def ordinary_life(net, seconds):
 
 @pytest.mark.parametrize("device,seconds", [("af_packet", 120), ("af_xdp", 20)])
 def test_silent_while_all_is_well(lan, device, seconds):
+    before = lan.tap_received()
     with watch(lan, device) as scope:
         bring_up(lan)
         turns = ordinary_life(lan, seconds)
-        info = scope.assert_conservation(lost=0)
+        assert_saw_every_frame(lan, scope, before)
         classes = scope.ask("/icmpscope/classes")
         # It was there and it listened: at least the hosts' two DADs and those of the added addresses, a RA every 4 s, echoes.
         assert classes["nd_ns"] >= 4 + turns and classes["nd_rs"] >= 2 and classes["mld2_report"] >= 4
         assert classes["nd_ra"] >= seconds // 4
         assert classes["icmp6_echo_request"] == classes["icmp6_echo_reply"] == 9 * turns
-        assert info["missed"] == info["no_mbuf"] == 0
         assert routers(scope)[lab.ROUTER_LL] == {"mac": lab.ROUTER_MAC, "state": "default", "lifetime_s": lab.RA_LIFETIME}
         assert scope.anomalies() == []
 
@@ -104,7 +116,7 @@ def test_radvd_stops(lan, device):
         assert (a["variant"], a["severity"], a["state"]) == ("graceful", "critical", "open")
         assert a["subject_router"] == lab.ROUTER_LL
         assert a["subject_mac"] == lab.ROUTER_MAC
-        assert a["evidence_lifetime_before"] == lab.RA_LIFETIME and a["evidence_lifetime_after"] == 0
+        assert a["evidence_lifetime_before_s"] == lab.RA_LIFETIME and a["evidence_lifetime_after_s"] == 0
         assert lab.ROUTER_LL in a["says"] and lab.ROUTER_MAC in a["says"]
         assert routers(scope)[lab.ROUTER_LL]["state"] == "retracted"
         assert {x["name"] for x in scope.anomalies()} == {"router_lifetime_zero"}
@@ -130,10 +142,11 @@ def test_router_stops_forwarding(lan, device):
             lan.stop(p)
         scope.settled()
         (a,) = wait_anomaly(scope, "router_flag_cleared")
-        assert a["variant"] in ("sol_unicast", "unsol_all", "mixed")
+        # The kernel says so to whoever probes, so each host's loss is its own: the router stays a default router in the model.
+        assert a["variant"] == "sol_unicast"
         assert a["subject_router"] == lab.ROUTER_LL
         assert a["subject_mac"] == lab.ROUTER_MAC
-        assert a["evidence_victims"] >= 1
-        assert routers(scope)[lab.ROUTER_LL]["state"] == "hosted"
+        assert a["evidence_victims"] == len(lab.HOSTS)
+        assert routers(scope)[lab.ROUTER_LL]["state"] == "default"
         assert {x["name"] for x in scope.anomalies()} == {"router_flag_cleared"}
         scope.assert_conservation(lost=0)
