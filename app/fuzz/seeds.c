@@ -44,6 +44,58 @@ seed_inspect(const char *name, unsigned n, uint8_t link, const uint8_t *frame, u
 	write_seed("inspect", name, n, b, 10 + len);
 }
 
+/* What fuzz_engine.c reads. */
+struct sequence {
+	uint8_t b[2 + SEQUENCE_MAX * (4 + FUZZ_FRAME_MAX)];
+	size_t len;
+};
+
+static void
+sequence_start(struct sequence *s, uint8_t link)
+{
+	s->b[0] = 0x08;
+	s->b[1] = (uint8_t)(link << 5);
+	s->len = 2;
+}
+
+/* step and often: codes of fuzz_engine.c. False when it is full. */
+static bool
+sequence_add(struct sequence *s, uint8_t step, uint8_t often, const uint8_t *frame, uint32_t len)
+{
+	if (len > FUZZ_FRAME_MAX || s->len + 4 + len > sizeof(s->b))
+		return false;
+	s->b[s->len] = step;
+	s->b[s->len + 1] = often;
+	s->b[s->len + 2] = (uint8_t)(len >> 8);
+	s->b[s->len + 3] = (uint8_t)len;
+	if (len != 0)
+		memcpy(s->b + s->len + 4, frame, len);
+	s->len += 4 + len;
+	return true;
+}
+
+/* A router that says something, then each of the base packets, several times and alone. */
+static void
+seed_sequences(void)
+{
+	static const uint8_t often[] = {0x00, 0x01, 0x0b, 0x33, 0x1c, 0x24, 0x5d};
+	uint8_t ra[FUZZ_FRAME_MAX], b[FUZZ_FRAME_MAX];
+	uint32_t ra_len = fuzz_unhex(fuzz_base(2), ra, sizeof(ra)), len;
+	struct sequence s;
+	const char *hex;
+
+	for (unsigned i = 0; (hex = fuzz_base(i)) != NULL; i++) {
+		len = fuzz_unhex(hex, b, sizeof(b));
+		sequence_start(&s, ICS_LINK_ETHERNET);
+		sequence_add(&s, 0, 0, ra, ra_len);
+		sequence_add(&s, 6, often[i % ICS_ARRAY_LEN(often)], b, len);
+		sequence_add(&s, 9, 0, NULL, 0);
+		sequence_add(&s, 4, 0, ra, ra_len);
+		sequence_add(&s, 7, 0, b, len);
+		write_seed("engine", "base", i, s.b, s.len);
+	}
+}
+
 /* Every base packet in every link layer and tunnel that the mutator knows would be many; one of each kind will do. */
 static void
 seed_bases(void)
@@ -84,15 +136,23 @@ seed_capture(const char *path)
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 	char err[ICS_CAPTURE_ERR_LEN];
 	struct ics_capture *c = ics_capture_open(path, err);
+	struct sequence s = {.len = 0};
 	struct ics_frame f;
 	uint64_t ts;
+	bool open = true;
 
 	if (c == NULL) {
 		fprintf(stderr, "%s\n", err);
 		return;
 	}
-	for (unsigned n = 0; n < FRAMES_MAX && ics_capture_next(c, &f, &ts, err) == 1; n++)
+	for (unsigned n = 0; n < FRAMES_MAX && ics_capture_next(c, &f, &ts, err) == 1; n++) {
 		seed_inspect(name, n, f.link, f.data, f.cap_len);
+		if (n == 0)
+			sequence_start(&s, f.link);
+		open = open && n < SEQUENCE_MAX && sequence_add(&s, 5, 0, f.data, f.cap_len);
+	}
+	if (s.len > 2)
+		write_seed("engine", name, 0, s.b, s.len);
 	ics_capture_close(c);
 }
 
@@ -109,6 +169,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	seed_bases();
+	seed_sequences();
 	for (int i = 2; i < argc; i++)
 		seed_capture(argv[i]);
 	return 0;

@@ -1,0 +1,546 @@
+/* Fuzz target: a sequence of frames with times through both halves, then the report. The first two octets of the input
+ * choose the configuration; entries follow: time since the last one, how often and with what varied, length, frame.
+ * An entry without a frame lets time pass. Checked: the anomaly store and the model against their own rules,
+ * that time and sequence numbers only grow, that the report is JSON, and that no verdict depends on the hash seed.
+ */
+#include "frame.h"
+#include "fuzz.h"
+
+#include "ics_engine.h"
+#include "ics_inspect.h"
+#include "ics_report.h"
+
+#include <jansson.h>
+
+#define HEAD 2
+#define ENTRY 4
+#define FRAMES_MAX 6000 /* in one run */
+
+/* Octet 0 */
+#define CONF_GATEWAY 0x01
+#define CONF_NO_LEARNING 0x02
+#define CONF_TUNNELS 0x04
+#define CONF_FOLD 0x08
+#define CONF_ONE_VICTIM 0x10
+#define CONF_MUTE 0x20
+#define CONF_NO_KNOWN 0x40
+#define CONF_SECOND_SEED 0x80
+
+#define MS 1000000ll
+#define S 1000000000ll
+static const int64_t steps[16] = {0,      1000,   1 * MS,  10 * MS,  100 * MS, 500 * MS,  1 * S,    3 * S,
+				  10 * S, 60 * S, 600 * S, 1800 * S, 9000 * S, 86400 * S, -50 * MS, -3600 * S};
+static const unsigned times[8] = {1, 2, 3, 10, 70, 300, 1100, 5000};
+
+/* What is varied from frame to frame of an entry, or'ed. */
+#define VARY_SMAC 0x08
+#define VARY_SRC 0x10
+#define VARY_TARGET 0x20
+#define VARY_VLAN 0x40
+
+struct run {
+	struct ics_engine *engine;
+	struct ics_inspect in;
+	struct ics_counters counters;
+	struct ics_fold *fold;
+	struct ics_known *known;
+	struct ics_config conf;
+	uint64_t now_ns, frame_no, frames;
+	uint64_t last_seq, last_clock_ns;
+};
+
+static int
+push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	struct run *r = ctx;
+
+	ics_engine_feed(r->engine, rec, (struct ics_view){frame, rec->cap_len}, r->frame_no);
+	return 0;
+}
+
+static void
+start(struct run *r, const uint8_t *head, uint64_t seed)
+{
+	static struct ics_fold *memory;
+	static struct ics_known known;
+	char err[ICS_CONFIG_ERR_LEN];
+	uint8_t c = head[0];
+
+	memset(r, 0, sizeof(*r));
+	ics_config_init(&r->conf);
+	if (c & CONF_GATEWAY)
+		ics_config_set(&r->conf, "detect.gateways=fe80::1, fe80::2, 192.0.2.1", err);
+	if (c & CONF_NO_LEARNING)
+		r->conf.detect.learn_s = 0;
+	if (c & CONF_TUNNELS)
+		r->conf.decode.tunnels = 0x3f;
+	if (c & CONF_ONE_VICTIM)
+		r->conf.detect.r0_victims = 1;
+	if (c & CONF_MUTE)
+		ics_config_set(&r->conf, "detect.mute=*@vlan10/2026-05-12T06:00Z, router_flag_cleared@fe80::2", err);
+	r->conf.decode.mpls_control_word = head[1] & 1;
+	r->engine = ics_engine_new(&r->conf, seed);
+	FUZZ_CHECK(r->engine != NULL, "no memory");
+	/* Allocated once: fresh pages for it cost more than the rest of a short run. */
+	if (memory == NULL)
+		memory = aligned_alloc(64, ics_fold_size());
+	if (c & CONF_FOLD) {
+		memset(memory, 0, ics_fold_size());
+		r->fold = ics_fold_init(memory);
+	}
+	memset(&known, 0, sizeof(known));
+	r->known = &known;
+	r->known->seed = seed;
+	ics_engine_publish_known(r->engine, r->known);
+	r->in = (struct ics_inspect){
+		.decode = r->conf.decode,
+		.validate = {r->conf.detect.link_mtu},
+		.counters = &r->counters,
+		.fold = r->fold,
+		.known = c & CONF_NO_KNOWN ? NULL : r->known,
+		.sink = {push, r},
+		.seed = seed,
+	};
+	ics_inspect_init(&r->in);
+	r->now_ns = 1463012000000000000ull;
+}
+
+static void
+stop(struct run *r)
+{
+	ics_engine_free(r->engine);
+}
+
+/* ---- what must hold ---- */
+
+static void
+check_text(const char *text, size_t size)
+{
+	if (text[0] != '\0')
+		fuzz_check_line(text, size);
+}
+
+static void
+check_facts(const struct ics_fact *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		FUZZ_CHECK(f[i].key != NULL && f[i].key[0] != '\0', "a fact without a key");
+		if (f[i].type == ICS_FACT_TEXT)
+			check_text(f[i].text, sizeof(f[i].text));
+		for (unsigned j = 0; j < i; j++)
+			FUZZ_CHECK(strcmp(f[i].key, f[j].key) != 0, "%s twice", f[i].key);
+	}
+}
+
+static void
+check_anomaly(const struct run *r, const struct ics_anomaly *a)
+{
+	FUZZ_CHECK(a->id != 0 && a->detector != NULL && a->rfc != NULL && a->variant != NULL, "empty");
+	FUZZ_CHECK(a->n_subject <= 8 && a->n_evidence <= ICS_ANOMALY_FACTS_MAX, "%u and %u facts", a->n_subject,
+		   a->n_evidence);
+	FUZZ_CHECK(a->n_subject != 0, "%s about nothing", a->detector);
+	check_facts(a->subject, a->n_subject);
+	check_facts(a->evidence, a->n_evidence);
+	fuzz_check_line(a->says, sizeof(a->says));
+	FUZZ_CHECK(a->severity <= ICS_SEV_CRITICAL, "severity %d", a->severity);
+	FUZZ_CHECK(a->n_frames <= ICS_ANOMALY_FRAMES_MAX && a->raw_len <= sizeof(a->raw), "%u frames", a->n_frames);
+	FUZZ_CHECK(a->count != 0 && a->count >= a->n_frames, "%llu messages, %u frames", (unsigned long long)a->count,
+		   a->n_frames);
+	for (unsigned i = 0; i < a->n_frames; i++)
+		FUZZ_CHECK(a->frame_no[i] <= r->frame_no && (i == 0 || a->frame_no[i] > a->frame_no[i - 1]),
+			   "frame %llu", (unsigned long long)a->frame_no[i]);
+	FUZZ_CHECK(a->first_ns <= a->last_ns, "first seen after last");
+}
+
+static bool
+is_same_subject(const struct ics_anomaly *a, const struct ics_anomaly *b)
+{
+	if (strcmp(a->detector, b->detector) != 0 || memcmp(&a->segment, &b->segment, sizeof(a->segment)) != 0 ||
+	    a->n_subject != b->n_subject)
+		return false;
+	for (unsigned i = 0; i < a->n_subject; i++)
+		if (strcmp(a->subject[i].key, b->subject[i].key) != 0 || a->subject[i].u != b->subject[i].u ||
+		    strcmp(a->subject[i].text, b->subject[i].text) != 0)
+			return false;
+	return true;
+}
+
+static void
+check_store(const struct run *r)
+{
+	const struct ics_anomaly_store *s = ics_engine_anomalies(r->engine);
+	static const struct ics_anomaly *open[128];
+	const struct ics_anomaly *a;
+	struct ics_anomaly_stats stats;
+	uint64_t seq = 0, n = 0, n_open = 0, n_loud = 0;
+	unsigned n_kept = 0;
+
+	ics_anomaly_stats(s, &stats);
+	for (a = ics_anomaly_next(s, 0); a != NULL; a = ics_anomaly_next(s, a->seq + 1)) {
+		FUZZ_CHECK(a->seq > seq && a->seq <= stats.last_seq, "sequence number %llu behind %llu",
+			   (unsigned long long)a->seq, (unsigned long long)seq);
+		seq = a->seq;
+		n++;
+		check_anomaly(r, a);
+		FUZZ_CHECK(ics_anomaly_get(s, a->id) == a, "id %llu finds another", (unsigned long long)a->id);
+		n_open += a->state == ICS_ANOMALY_OPEN;
+		n_loud += a->state == ICS_ANOMALY_OPEN && !a->muted;
+		if (a->state == ICS_ANOMALY_OPEN && n_kept < ICS_ARRAY_LEN(open))
+			open[n_kept++] = a;
+	}
+	FUZZ_CHECK(n == stats.kept && n <= ICS_ANOMALY_STORE_MAX, "%llu of %llu kept", (unsigned long long)n,
+		   (unsigned long long)stats.kept);
+	FUZZ_CHECK(n_loud == stats.open, "%llu of %llu open", (unsigned long long)n_loud,
+		   (unsigned long long)stats.open);
+	FUZZ_CHECK(stats.opened - stats.cleared == n_open, "%llu opened, %llu cleared, %llu open",
+		   (unsigned long long)stats.opened, (unsigned long long)stats.cleared, (unsigned long long)n_open);
+	FUZZ_CHECK(stats.opened - stats.overwritten == stats.kept, "kept");
+	for (unsigned i = 0; i < n_kept; i++)
+		for (unsigned j = 0; j < i; j++)
+			FUZZ_CHECK(!is_same_subject(open[i], open[j]), "open twice: %s", open[i]->says);
+}
+
+static void
+check_detectors(const struct run *r)
+{
+	const struct ics_detector_info *d;
+	struct ics_anomaly_stats stats;
+	uint64_t fired = 0, cleared = 0;
+
+	for (unsigned i = 0; (d = ics_engine_detector(r->engine, i)) != NULL; i++) {
+		FUZZ_CHECK(d->cleared <= d->fired, "%s: %llu fired, %llu cleared", d->name,
+			   (unsigned long long)d->fired, (unsigned long long)d->cleared);
+		fired += d->fired;
+		cleared += d->cleared;
+	}
+	ics_anomaly_stats(ics_engine_anomalies(r->engine), &stats);
+	FUZZ_CHECK(fired == stats.opened && cleared == stats.cleared, "detectors %llu/%llu, store %llu/%llu",
+		   (unsigned long long)fired, (unsigned long long)cleared, (unsigned long long)stats.opened,
+		   (unsigned long long)stats.cleared);
+}
+
+static void
+check_model(const struct run *r)
+{
+	struct ics_model *m = ics_engine_model(r->engine);
+	uint64_t hosts = 0, bindings = 0, routers = 0, n_routers = 0, classes = 0;
+	const struct ics_segment *seg;
+	const struct ics_router *router;
+	struct ics_model_stats stats;
+
+	ics_model_stats(m, &stats);
+	for (uint32_t i = 0; i < ics_model_segment_count(m); i++) {
+		seg = ics_model_segment(m, i);
+		FUZZ_CHECK(seg != NULL && seg->id == i, "segment %u", i);
+		FUZZ_CHECK(seg->routers <= ICS_ROUTERS_PER_SEGMENT + r->conf.detect.gateways.n,
+			   "%u routers on one segment", seg->routers);
+		FUZZ_CHECK(seg->default_routers <= seg->routers && seg->router_hosts <= seg->hosts,
+			   "%u of %u default, %u of %u hosts", seg->default_routers, seg->routers, seg->router_hosts,
+			   seg->hosts);
+		FUZZ_CHECK(seg->first_ns <= seg->last_ns, "segment %u ends before it starts", i);
+		hosts += seg->hosts;
+		bindings += seg->bindings;
+		routers += seg->routers;
+		for (unsigned c = 0; c < ICS_CLASS_COUNT; c++)
+			classes += seg->class[c];
+	}
+	FUZZ_CHECK(ics_model_segment(m, ics_model_segment_count(m)) == NULL, "one segment more");
+	FUZZ_CHECK(hosts == stats.hosts && bindings == stats.bindings, "hosts or bindings of segments");
+	FUZZ_CHECK(stats.segment_drops != 0 || classes == ics_count_get(&r->counters.delivered),
+		   "segments count %llu messages", (unsigned long long)classes);
+	for (uint32_t id = 0; (router = ics_model_router_next(m, id)) != NULL; id = router->id + 1) {
+		FUZZ_CHECK(router->id >= id, "router %u, at least %u", router->id, id);
+		FUZZ_CHECK(router->n_macs <= ICS_ROUTER_MACS, "%u MACs", router->n_macs);
+		FUZZ_CHECK(ics_router_state_name(router->state) != NULL, "state %d", router->state);
+		n_routers++;
+	}
+	FUZZ_CHECK(n_routers == stats.routers && routers == stats.routers, "%llu routers, %llu of segments",
+		   (unsigned long long)n_routers, (unsigned long long)routers);
+}
+
+/* After every entry: cheap, and nothing goes back. */
+static void
+check_progress(struct run *r)
+{
+	struct ics_anomaly_stats stats;
+	uint64_t clock = ics_model_clock(ics_engine_model(r->engine))->now_ns;
+
+	ics_anomaly_stats(ics_engine_anomalies(r->engine), &stats);
+	FUZZ_CHECK(stats.last_seq >= r->last_seq, "sequence numbers run back");
+	FUZZ_CHECK(clock >= r->last_clock_ns, "the clock runs back");
+	r->last_seq = stats.last_seq;
+	r->last_clock_ns = clock;
+}
+
+static char *
+report(struct run *r, bool json)
+{
+	struct ics_report_capture capture = {.file = "fuzz.pcap", .frames = r->frames, .first_ns = 1, .last_ns = 2};
+	struct ics_count_snapshot counts = {0};
+	struct ics_report rep = {
+		.version = "fuzz",
+		.captures = &capture,
+		.n_captures = 1,
+		.counts = &counts,
+		.engine = r->engine,
+	};
+	size_t len;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+	int rc;
+
+	ics_count_snapshot_add(&counts, &r->counters);
+	rc = json ? ics_report_json(f, &rep) : ics_report_text(f, &rep);
+	FUZZ_CHECK(fclose(f) == 0 && rc == 0, "the report fails with %d", rc);
+	return text;
+}
+
+static char *
+check_report(struct run *r)
+{
+	char *json = report(r, true), *text = report(r, false);
+	json_error_t err;
+	json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &err);
+
+	FUZZ_CHECK(doc != NULL, "no JSON: %s at %d", err.text, err.position);
+	FUZZ_CHECK(json_integer_value(json_object_get(doc, "frames")) == (json_int_t)r->frames, "frames of the report");
+	json_decref(doc);
+	for (const char *p = text; *p != '\0'; p++)
+		FUZZ_CHECK(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "octet 0x%02x in the report", (unsigned char)*p);
+	free(text);
+	return json;
+}
+
+/* ---- running a sequence ---- */
+
+static void
+put_number(uint8_t *to, unsigned n)
+{
+	to[0] = (uint8_t)(n >> 8);
+	to[1] = (uint8_t)n;
+}
+
+static void
+vary(struct fuzz_frame *f, uint8_t how, unsigned n)
+{
+	struct fuzz_layout at;
+
+	fuzz_frame_layout(f, &at);
+	if (how & VARY_SMAC && f->link == ICS_LINK_ETHERNET && f->len >= 12)
+		put_number(f->b + 10, n);
+	if (how & VARY_VLAN && at.type_off >= 16)
+		put_number(f->b + at.type_off - 2, n & 0x0fff);
+	if (how & VARY_SRC && at.version == 6)
+		put_number(f->b + at.l3 + 20, n);
+	if (how & VARY_TARGET && at.version == 6 && at.l4 + 24 <= f->len)
+		put_number(f->b + at.l4 + 22, n);
+	if (how & (VARY_SRC | VARY_TARGET))
+		fuzz_frame_repair(f, 0);
+}
+
+static void
+run_entry(struct run *r, const uint8_t *e, const uint8_t *data, uint32_t len, uint8_t link)
+{
+	unsigned n = times[e[1] & 7];
+
+	r->now_ns += (uint64_t)steps[e[0] & 15];
+	if (len == 0) {
+		ics_inspect_idle(&r->in, r->now_ns);
+		ics_engine_tick(r->engine, r->now_ns);
+		return;
+	}
+	for (unsigned i = 0; i < n && r->frames < FRAMES_MAX; i++) {
+		struct fuzz_frame f = {malloc(len), len, len, link};
+		struct ics_frame frame = {f.b, len, len, ICS_VLAN_NONE, link};
+
+		memcpy(f.b, data, len);
+		if (i != 0)
+			vary(&f, e[1], i);
+		r->frame_no = ++r->frames;
+		ics_inspect_burst(&r->in, &frame, 1, r->now_ns);
+		if (i + 1 < n)
+			r->now_ns += 1 * MS;
+		free(f.b);
+	}
+}
+
+static char *
+run(const uint8_t *data, size_t size, uint64_t seed)
+{
+	static struct run r;
+	uint8_t link = data[1] >> 5 <= ICS_LINK_LOOP ? data[1] >> 5 : ICS_LINK_ETHERNET;
+	char *json;
+
+	start(&r, data, seed);
+	for (size_t off = HEAD; off + ENTRY <= size;) {
+		size_t len = ics_load_be16(data + off + 2);
+
+		if (len > size - off - ENTRY)
+			len = size - off - ENTRY;
+		run_entry(&r, data + off, data + off + ENTRY, (uint32_t)len, link);
+		check_progress(&r);
+		off += ENTRY + len;
+	}
+	ics_inspect_idle(&r.in, UINT64_MAX);
+	check_progress(&r);
+	check_store(&r);
+	check_detectors(&r);
+	check_model(&r);
+	json = check_report(&r);
+	stop(&r);
+	return json;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *json, *other;
+
+	if (size < HEAD + ENTRY)
+		return 0;
+	json = run(data, size, 1);
+	if (data[0] & CONF_SECOND_SEED) {
+		other = run(data, size, 0x5eed);
+		FUZZ_CHECK(strcmp(json, other) == 0, "the verdict depends on the hash seed:\n%s\n%s", json, other);
+		free(other);
+	}
+	free(json);
+	return 0;
+}
+
+/* ---- the mutator: works on entries ---- */
+
+#define ENTRIES_MAX 64
+
+struct entries {
+	unsigned n;
+	size_t off[ENTRIES_MAX + 1];
+};
+
+static void
+find_entries(const uint8_t *data, size_t size, struct entries *e)
+{
+	size_t off = HEAD;
+
+	e->n = 0;
+	while (e->n < ENTRIES_MAX && off + ENTRY <= size) {
+		size_t len = ics_load_be16(data + off + 2);
+
+		e->off[e->n++] = off;
+		off += ENTRY + (len < size - off - ENTRY ? len : size - off - ENTRY);
+	}
+	e->off[e->n] = off < size ? off : size;
+}
+
+/* n octets of room at off; 0 when there is none, else the new size. */
+static size_t
+make_room(uint8_t *data, size_t size, size_t max_size, size_t off, size_t n)
+{
+	if (size + n > max_size)
+		return 0;
+	memmove(data + off + n, data + off, size - off);
+	return size + n;
+}
+
+static size_t
+insert_base(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, size_t off)
+{
+	uint8_t entry[ENTRY + FUZZ_FRAME_MAX];
+	uint32_t len;
+	unsigned n = 0;
+
+	while (fuzz_base(n) != NULL)
+		n++;
+	/* Half of the time one of the first eight: what routers and their hosts say. */
+	n = fuzz_rng_below(r, fuzz_rng_below(r, 2) ? n : 8);
+	len = fuzz_unhex(fuzz_base(n), entry + ENTRY, FUZZ_FRAME_MAX);
+	entry[0] = (uint8_t)fuzz_rng_below(r, 13);
+	entry[1] = (uint8_t)(fuzz_rng_below(r, 16) == 0 ? fuzz_rng_next(r) & 0x7d : 0);
+	put_number(entry + 2, len);
+	size = make_room(data, size, max_size, off, ENTRY + len);
+	if (size != 0)
+		memcpy(data + off, entry, ENTRY + len);
+	return size;
+}
+
+static size_t
+mutate_frame(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, const struct entries *e, unsigned i)
+{
+	uint8_t b[FUZZ_FRAME_MAX];
+	size_t off = e->off[i], old = e->off[i + 1] - off - ENTRY, room = max_size - size + old;
+	struct fuzz_frame f = {b, (uint32_t)old, (uint32_t)(room < sizeof(b) ? room : sizeof(b)),
+			       data[1] >> 5 <= ICS_LINK_LOOP ? data[1] >> 5 : 0};
+
+	if (old < 14 || old > sizeof(b) || f.max < 200)
+		return 0;
+	memcpy(b, data + off + ENTRY, old);
+	fuzz_frame_mutate(&f, r);
+	data[1] = (uint8_t)((data[1] & 0x1f) | f.link << 5);
+	memmove(data + off + ENTRY + f.len, data + off + ENTRY + old, size - off - ENTRY - old);
+	memcpy(data + off + ENTRY, b, f.len);
+	put_number(data + off + 2, f.len);
+	return size - old + f.len;
+}
+
+static size_t
+mutate_entries(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size)
+{
+	struct entries e;
+	uint8_t copy[ENTRY + FUZZ_FRAME_MAX];
+	unsigned i, j;
+	size_t len;
+
+	find_entries(data, size, &e);
+	if (e.n == 0)
+		return insert_base(r, data, size, max_size, size);
+	i = fuzz_rng_below(r, e.n);
+	j = fuzz_rng_below(r, e.n + 1);
+	len = e.off[i + 1] - e.off[i];
+	switch (fuzz_rng_below(r, 10)) {
+	case 0:
+	case 1:
+		return insert_base(r, data, size, max_size, e.off[j]);
+	case 2: /* said again, later or earlier */
+		if (len > sizeof(copy))
+			return 0;
+		memcpy(copy, data + e.off[i], len);
+		size = make_room(data, size, max_size, e.off[j], len);
+		if (size != 0)
+			memcpy(data + e.off[j], copy, len);
+		return size;
+	case 3: /* taken out */
+		memmove(data + e.off[i], data + e.off[i + 1], size - e.off[i + 1]);
+		return size - len;
+	case 4: /* at another time */
+		data[e.off[i]] = (uint8_t)fuzz_rng_below(r, 16);
+		return size;
+	case 5: /* how often, what varies: thousands of frames are rarely worth their time */
+		data[e.off[i] + 1] = (uint8_t)(fuzz_rng_next(r) & (fuzz_rng_below(r, 16) ? 0x7b : 0x7f));
+		return size;
+	case 6: /* time passes */
+		size = make_room(data, size, max_size, e.off[j], ENTRY);
+		if (size != 0) {
+			memset(data + e.off[j], 0, ENTRY);
+			data[e.off[j]] = (uint8_t)fuzz_rng_below(r, 14);
+		}
+		return size;
+	default:
+		return mutate_frame(r, data, size, max_size, &e, i);
+	}
+}
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	struct fuzz_rng r = {seed};
+	size_t n = 0;
+
+	if (size < HEAD || fuzz_rng_below(&r, 16) == 0)
+		return LLVMFuzzerMutate(data, size, max_size);
+	if (fuzz_rng_below(&r, 16) == 0) {
+		data[0] = (uint8_t)fuzz_rng_next(&r);
+		return size;
+	}
+	n = mutate_entries(&r, data, size, max_size);
+	return n != 0 ? n : LLVMFuzzerMutate(data, size, max_size);
+}
