@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 
 MAX_OUTPUT = 16384
 
@@ -16,12 +17,29 @@ def socket_path(prefix="icmpscope", runtime_dir=None):
     return os.path.join(str(runtime_dir), "dpdk", prefix, "dpdk_telemetry.v2")
 
 
+def connect(path, timeout):
+    """A connected socket. DPDK's queue of clients holds one: who comes too soon after another is turned away."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(timeout)
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            s.connect(str(path))
+            return s
+        except BlockingIOError:
+            if time.monotonic() > end:
+                s.close()
+                raise
+            time.sleep(0.01)
+        except BaseException:
+            s.close()
+            raise
+
+
 class Telemetry:
     def __init__(self, path, timeout=5):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(timeout)
+        self.socket = connect(path, timeout)
         try:
-            self.socket.connect(str(path))
             # The server speaks first; taken for an answer, this would put every later one off by one.
             self.hello = json.loads(self.socket.recv(1024))
         except BaseException:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import VECTORS, program
 from scope import Scope
+from telemetry import connect
 
 INCIDENT1 = VECTORS / "incident1.pcap"
 FAMILIES = {"worker": "worker", "port": "port", "detector": "row", "anomaly": "id", "router": "id", "segment": "id"}
@@ -356,11 +356,7 @@ def test_client_that_does_not_read_delays_only_itself(full):
     path = full.dir / "dpdk" / full.prefix / "dpdk_telemetry.v2"
     idle = []
     try:
-        for _ in range(4):
-            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            s.settimeout(1)
-            s.connect(str(path))
-            idle.append(s)
+        idle += [connect(path, timeout=5) for _ in range(4)]
         for s in idle:
             s.setblocking(False)
             try:
@@ -449,3 +445,12 @@ def test_every_frame_of_a_kernel_interface_arrives(tmp_path, wire, device, drive
             {"none": 64, "5": 64, "6": 64}
         # Live frames have the time of day.
         assert abs(scope.ask("/icmpscope/segment/info,0")["last_ns"] / 1e9 - time.time()) < 5
+
+
+def test_loopback_and_one_cpu():
+    """The longest MTU there is, and a worker that shares its only CPU with the control core."""
+    cpu = min(os.sched_getaffinity(0))
+    r = subprocess.run(["taskset", "-c", str(cpu), program("icmpscope"), "--set", f"eal.file_prefix=icslo{os.getpid()}",
+                        "-p", "lo", "--run-for", "2"], capture_output=True, text=True, timeout=30)
+    assert r.returncode == 0, r.stderr
+    assert "worker 0 shares CPU" in r.stderr and "live on 1 port, 1 worker" in r.stdout

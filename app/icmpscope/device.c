@@ -20,6 +20,8 @@
 #define DATA_ROOM_DEFAULT (2048 + HEADROOM)
 /* One segment of a packet buffer is at most this long. */
 #define DATA_ROOM_MAX 65535
+/* Longer slots would not fit into a packet buffer; a longer frame (loopback alone has them) is cut by the kernel. */
+#define PACKET_SLOT_MAX 32768
 /* Of an AF_PACKET slot not usable for the frame: tpacket2_hdr, sockaddr_ll, alignment. */
 #define PACKET_SLOT_OVERHEAD 128
 #define PACKET_SLOTS 4096
@@ -124,10 +126,10 @@ compose_packet(struct device *d, unsigned index, const char *ifname, int mtu)
 {
 	unsigned slot = 2048;
 
-	while (slot < (unsigned)mtu + 18 + PACKET_SLOT_OVERHEAD && slot < 65536)
+	while (slot < (unsigned)mtu + 18 + PACKET_SLOT_OVERHEAD && slot < PACKET_SLOT_MAX)
 		slot *= 2;
 	if (slot > 2048)
-		d->data_room = slot < DATA_ROOM_MAX - HEADROOM ? slot + HEADROOM : DATA_ROOM_MAX;
+		d->data_room = slot + HEADROOM;
 	snprintf(d->name, sizeof(d->name), "net_af_packet_p%u", index);
 	snprintf(d->eal, sizeof(d->eal), "%s,iface=%s,blocksz=%u,framesz=%u,framecnt=%u", d->name, ifname,
 		 slot < 4096 ? 4096 : slot, slot, PACKET_SLOTS * 2048 / slot < 256 ? 256 : PACKET_SLOTS * 2048 / slot);
