@@ -1,4 +1,4 @@
-"""A million frames from dpdk-testpmd through shared memory, each of them found again in a counter.
+"""At least a million frames from dpdk-testpmd through shared memory, each of them found again in a counter.
 
 testpmd is the memif client and icmpscope the server (the other way round testpmd's statistics stay empty). A full ring holds
 testpmd back, so whatever it counts as sent is in the ring, and icmpscope must account for exactly that many.
@@ -108,38 +108,42 @@ def test_every_frame_of_a_million_is_accounted_for(kind):
 def run(kind, directory):
     socket = directory / "memif.sock"
     vdev = f"net_memif0,role=server,id=0,socket={socket},socket-abstract=no,rsize=11"
-    with Scope("-p", vdev) as scope:
-        capture = None if kind == "txonly" else directory / f"{kind}.pcap"
-        gen = Testpmd(directory, socket, capture)
-        try:
+    gen = None
+    try:
+        # icmpscope ends first: DPDK's memif driver unmaps the rings of a peer that leaves under the worker that polls them.
+        with Scope("-p", vdev) as scope:
+            capture = None if kind == "txonly" else directory / f"{kind}.pcap"
+            gen = Testpmd(directory, socket, capture)
             gen.wait_link(1 if capture else 0)
             gen.command("start")
             end = time.monotonic() + 60
             while scope.info()["frames"] < MILLION:
                 assert time.monotonic() < end, f"too slow: {scope.info()}"
                 time.sleep(0.05)
-            sent = gen.stop_and_count()
-            assert sent >= MILLION
-            # Before testpmd goes: what is still in the ring would go with it, and the port's statistics too.
-            end = time.monotonic() + 10
-            while scope.info()["frames"] < sent and time.monotonic() < end:
-                time.sleep(0.05)
-            port = scope.ask("/icmpscope/port/info,0")
-        finally:
+            check(kind, scope, gen.stop_and_count())
+    finally:
+        if gen is not None:
             gen.close()
-        assert port["rx_packets"] == sent
-        info = scope.assert_conservation(lost=0)
-        assert info["frames"] == sent
-        assert info["missed"] == info["errors"] == info["no_mbuf"] == 0
-        classes = scope.ask("/icmpscope/classes")
-        assert sum(classes.values()) == sent
-        seen = {name: n for name, n in classes.items() if n}
-        if kind == "txonly":
-            assert seen == {"ip4_other": sent}
-        elif kind == "bulk":
-            assert set(seen) == {"ip4_other", "ip6_other"}
-        else:
-            assert set(seen) == {"nd_ns", "nd_na", "mld2_report", "icmp4_frag_needed"}
-            assert info["control"] == sent and info["delivered"] == sent
-        # In equal parts, but for what testpmd gave up at a full ring: those frames it does not count as sent.
-        assert min(seen.values()) > 0.9 * max(seen.values())
+
+
+def check(kind, scope, sent):
+    assert sent >= MILLION
+    end = time.monotonic() + 10
+    while scope.info()["frames"] < sent and time.monotonic() < end:
+        time.sleep(0.05)
+    info = scope.assert_conservation(lost=0)
+    assert info["frames"] == sent
+    assert scope.ask("/icmpscope/port/info,0")["rx_packets"] == sent
+    assert info["missed"] == info["errors"] == info["no_mbuf"] == 0
+    classes = scope.ask("/icmpscope/classes")
+    assert sum(classes.values()) == sent
+    seen = {name: n for name, n in classes.items() if n}
+    if kind == "txonly":
+        assert seen == {"ip4_other": sent}
+    elif kind == "bulk":
+        assert set(seen) == {"ip4_other", "ip6_other"}
+    else:
+        assert set(seen) == {"nd_ns", "nd_na", "mld2_report", "icmp4_frag_needed"}
+        assert info["control"] == sent and info["delivered"] == sent
+    # In equal parts, but for what testpmd gave up at a full ring: those frames it does not count as sent.
+    assert min(seen.values()) > 0.9 * max(seen.values())
