@@ -326,6 +326,131 @@ test_outer_icmp_wins(void **state)
 	assert_int_equal(p.ilen, 36);
 }
 
+/* A payload length that fits what was written behind the header. */
+static struct ics_pkt
+decode_chain(const char *next, const char *rest, struct ics_decode_conf conf)
+{
+	static struct buf f;
+
+	f.n = 0;
+	hex(&f, ETHER "86dd");
+	hex(&f, "60000000" "0000");
+	hex(&f, next);
+	hex(&f, "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
+	hex(&f, rest);
+	f.b[18] = (uint8_t)((f.n - 54) >> 8);
+	f.b[19] = (uint8_t)(f.n - 54);
+	return decode_with(&f, ICS_LINK_ETHERNET, conf);
+}
+
+static void
+test_what_chains_end_at(void **state)
+{
+	static const struct {
+		const char *next, *rest;
+		enum ics_class class;
+		uint32_t flags; /* of UNPARSED, EVASION, FRAG_LATER, FRAG_ATOMIC */
+		int reason;
+	} rows[] = {
+		/* first fragments without a byte of the upper layer */
+		{"2c", "3a00000100000001", ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED | ICS_PKT_EVASION,
+		 ICS_REASON_ip6_frag_first_incomplete},
+		{"2c", "0600000100000001", ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED, ICS_REASON_ip6_frag_first_incomplete},
+		/* no next header needs none */
+		{"2c", "3b00000100000001", ICS_CLASS_ip6_other, 0, -1},
+		{"2c", "0600000900000001" "0000000000000000", ICS_CLASS_ip6_fragment,
+		 ICS_PKT_UNPARSED | ICS_PKT_FRAG_LATER, -1},
+		{"2c", "3a00000900000001" "0000000000000000", ICS_CLASS_ip6_fragment,
+		 ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER, -1},
+		{"2c", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION | ICS_PKT_FRAG_ATOMIC,
+		 ICS_REASON_ip6_frag_atomic},
+		/* authentication header: length in words of four, less two */
+		{"33", "3a04000000000001" "00000001000000000000000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"33", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		/* ESP and "no next header" end the walk */
+		{"32", "0000000100000001", ICS_CLASS_ip6_other, 0, -1},
+		{"3b", "", ICS_CLASS_ip6_other, 0, -1},
+		{"fd", "0000000000000000", ICS_CLASS_ip6_other, ICS_PKT_UNPARSED, ICS_REASON_ip6_ext_unknown},
+		/* HIP, Shim6 and mobility headers are walked over */
+		{"8b", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"8c", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"87", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"3a", "", ICS_CLASS_icmp6_other, 0, -1},
+	};
+	const uint32_t mask = ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER | ICS_PKT_FRAG_ATOMIC;
+
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++) {
+		struct ics_pkt p = decode_chain(rows[i].next, rows[i].rest, plain);
+
+		if (p.class != rows[i].class || (p.flags & mask) != rows[i].flags)
+			print_error("row %u: %s %x\n", i, ics_class_name(p.class), p.flags);
+		assert_int_equal(p.class, rows[i].class);
+		assert_int_equal(p.flags & mask, rows[i].flags);
+		if (rows[i].reason >= 0)
+			assert_true(ics_reasons_has(&p.reasons, (enum ics_reason)rows[i].reason));
+	}
+}
+
+/* 256 headers are followed to find the class, not one more; the rule names the ninth. */
+static void
+test_chains_are_bounded(void **state)
+{
+	static char rest[300 * 16 + 17];
+
+	for (unsigned n = 1; n < 300; n++) {
+		struct ics_pkt p;
+
+		rest[0] = '\0';
+		for (unsigned i = 0; i < n; i++)
+			strcat(rest, i + 1 < n ? "3c00010400000000" : "3a00010400000000");
+		strcat(rest, "8600000000000000");
+		if (strlen(rest) / 2 + 54 > sizeof(((struct buf *)0)->b))
+			break;
+		p = decode_chain("3c", rest, plain);
+		assert_int_equal(p.class, ICS_CLASS_nd_ra);
+		assert_int_equal(ics_reasons_has(&p.reasons, ICS_REASON_ip6_ext_limit), n > 8);
+		assert_int_equal((p.flags & ICS_PKT_UNPARSED) != 0, n > 8);
+	}
+}
+
+static void
+test_a_chain_without_end_is_malformed(void **state)
+{
+	static uint8_t b[54 + 260 * 8 + 8];
+	struct ics_frame f = {b, sizeof(b), sizeof(b), ICS_VLAN_NONE, ICS_LINK_ETHERNET};
+	struct buf head = {.n = 0};
+	struct ics_pkt p;
+
+	hex(&head, ETHER "86dd" "60000000" "0828" "3c" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
+	memcpy(b, head.b, head.n);
+	for (unsigned i = 0; i < 260; i++)
+		memcpy(b + 54 + i * 8, (const uint8_t[]){0x3c, 0, 1, 4, 0, 0, 0, 0}, 8);
+	ics_decode(&f, &plain, &p);
+	assert_int_equal(p.class, ICS_CLASS_malformed);
+	assert_true(p.flags & ICS_PKT_EVASION);
+}
+
+static void
+test_ip_headers_that_are_none(void **state)
+{
+	/* a jumbogram: payload length 0 with a hop-by-hop header; its frame says how long it is */
+	struct ics_pkt p = decode_hex(ETHER "86dd" "60000000" "0000" "00" "ff" "fe800000000000000000000000000001"
+					    "ff020000000000000000000000000001" "3a00010400000000" "8600000000000000",
+				      ICS_LINK_ETHERNET, plain);
+
+	assert_int_equal(p.class, ICS_CLASS_nd_ra);
+	assert_int_equal(p.ilen, 8);
+	/* a short frame whose first nibble is not 6 */
+	p = decode_hex(ETHER "86dd" "4500", ICS_LINK_ETHERNET, plain);
+	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip_version_mismatch));
+	p = decode_hex(ETHER "86dd" "6000", ICS_LINK_ETHERNET, plain);
+	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_truncated));
+	/* a later fragment of TCP */
+	p = decode_hex(ETHER "0800" "4500001c0000000140060000" "c0000201" "c0000202" "0000000000000000", ICS_LINK_ETHERNET,
+		       plain);
+	assert_int_equal(p.class, ICS_CLASS_ip4_fragment);
+}
+
 /* Frames of every kind, each byte of the first 60 set to each value in turn: where ics_peek() settles a class,
  * the full walk finds the same one, and no rule.
  */
@@ -382,6 +507,10 @@ main(void)
 		cmocka_unit_test(test_what_is_no_tunnel_stays_what_it_is),
 		cmocka_unit_test(test_tunnel_depth_is_bounded),
 		cmocka_unit_test(test_outer_icmp_wins),
+		cmocka_unit_test(test_what_chains_end_at),
+		cmocka_unit_test(test_chains_are_bounded),
+		cmocka_unit_test(test_a_chain_without_end_is_malformed),
+		cmocka_unit_test(test_ip_headers_that_are_none),
 		cmocka_unit_test(test_peek_never_disagrees_with_decode),
 	};
 

@@ -209,6 +209,29 @@ test_folded_copies_are_conserved(void **state)
 	free(r);
 }
 
+/* More messages than the cache has slots, twice each: what it pushes out is handed over first. */
+static void
+test_a_full_cache_loses_nothing(void **state)
+{
+	struct rig *r = rig_new();
+	char text[512];
+
+	r->in.fold = ics_fold_init(NULL);
+	for (unsigned i = 0; i < 4 * ICS_FOLD_SLOTS; i++) {
+		snprintf(text, sizeof(text),
+			 ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe80000000000000000000000000%04x", i);
+		feed(r, text, 1000 + i);
+		feed(r, text, 1000 + i);
+	}
+	assert_true(ics_fold_pending(r->in.fold) > 0);
+	check_conservation(r);
+	ics_inspect_idle(&r->in, UINT64_MAX);
+	assert_int_equal(r->sent.messages, 8 * ICS_FOLD_SLOTS);
+	check_conservation(r);
+	ics_fold_free(r->in.fold);
+	free(r);
+}
+
 static void
 test_without_a_sink_it_only_counts(void **state)
 {
@@ -269,6 +292,8 @@ test_a_burst_counts_frames_bytes_and_snapshots(void **state)
 	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_ip6_other]), ICS_BURST_MAX);
 	feed(r, ETHER "0806" "0001080006040001" "00005e005301c0000201" "000000000000c0000202000000000000000000000000", 1);
 	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_arp]), 1);
+	feed(r, ETHER "0800" "45000028000000004006fff0c0000201c0000202" "0014005000000000000000005002ffff00000000", 1);
+	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_ip4_other]), 1);
 	feed(r, ETHER "88a80064" "8100000a" "8847" "00011140" "00", 1);
 	assert_int_equal(ics_count_get(&r->c.encap[ICS_ENCAP_COUNT_qinq]), 1);
 	assert_int_equal(ics_count_get(&r->c.encap[ICS_ENCAP_COUNT_vlan]), 0);
@@ -345,12 +370,16 @@ test_unfinished_checksums_are_forgiven_once_the_sender_is_known(void **state)
 		feed_echo(r, 1, i, partial);
 	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 19);
 	assert_int_equal(r->in.offload.forgiven, 100);
+	/* ICMPv4 has no pseudo-header, and a good message of another sender is none of its business */
+	feed(r, "333300000001" "00005e005301" "0800" "4500001c000000004001f6ddc0000201c0000202" "0304000000000578", 1);
+	feed_echo(r, 9, 1, "1234");
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 20);
 	/* another sender is judged, and one plainly wrong sum ends the leniency */
 	feed_echo(r, 2, 1, partial);
-	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 20);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 21);
 	feed_echo(r, 1, 1, "1234");
 	feed_echo(r, 1, 2, partial);
-	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 22);
+	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 23);
 	free(r);
 }
 
@@ -401,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_lanes),
 		cmocka_unit_test(test_every_drop_is_counted_by_cause_and_class),
 		cmocka_unit_test(test_folded_copies_are_conserved),
+		cmocka_unit_test(test_a_full_cache_loses_nothing),
 		cmocka_unit_test(test_without_a_sink_it_only_counts),
 		cmocka_unit_test(test_what_the_frame_hash_covers),
 		cmocka_unit_test(test_a_burst_counts_frames_bytes_and_snapshots),

@@ -26,7 +26,6 @@ struct walk {
 	uint32_t off;
 	uint32_t end;
 	uint16_t ethertype;
-	bool pppoe_seen;
 };
 
 /* n bytes at off lie inside the current layer and are captured. When only the snapshot length is to blame, the

@@ -190,8 +190,6 @@ walk_chain(struct walk *w, struct chain *c)
 				return step;
 		} else {
 			len = type == ICS_PROTO_AH ? (p[1] + 2u) * 4 : (p[1] + 1u) * 8;
-			if (len < 8)
-				len = 8;
 			if (!chain_has(w, c, len, &step))
 				return step;
 			pkt->flags |= ICS_PKT_EXT;

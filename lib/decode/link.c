@@ -114,9 +114,6 @@ walk_pppoe(struct walk *w)
 	const uint8_t *p = pkt->frame.p + w->off;
 	uint16_t len;
 
-	if (w->pppoe_seen)
-		return walk_stop(w, ICS_REASON_encap_depth);
-	w->pppoe_seen = true;
 	pkt->encap |= ICS_ENCAP_PPPOE;
 	if (!walk_has(w, w->off, 8)) {
 		if (!(pkt->flags & ICS_PKT_CAP_TRUNC))

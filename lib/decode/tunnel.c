@@ -22,7 +22,6 @@ enter(struct walk *w, uint32_t header_len, enum step inner)
 		pkt->n_tags = 0;
 		pkt->n_labels = 0;
 		pkt->encap &= ICS_ENCAP_TUNNEL;
-		w->pppoe_seen = false;
 	}
 	return inner;
 }
