@@ -91,6 +91,63 @@ copies_count_for_stateful_rules(void **state)
 	ics_engine_free(e);
 }
 
+/* A burst is its records in turn: whatever the prefetching looks at, nothing else may come of it. */
+static void
+burst_equals_single(void **state)
+{
+	enum { N = 1000 };
+	static struct ics_record rec[N];
+	static uint8_t frame[N][118];
+	static struct ics_engine_item item[N];
+	struct ics_model_stats a, b;
+	struct ics_config conf;
+	struct ics_engine *single, *burst;
+
+	ics_config_init(&conf);
+	single = ics_engine_new(&conf, 1);
+	burst = ics_engine_new(&conf, 2);
+	assert_non_null(single);
+	assert_non_null(burst);
+	for (unsigned i = 0; i < N; i++) {
+		struct packet p = base_packet(i % 5 == 0 ? BASE_ns : i % 5 == 1 ? BASE_inc_na : BASE_ra);
+
+		p.b[11] = (uint8_t)(i % 50);
+		p.b[37] = (uint8_t)(i % 200);
+		memcpy(frame[i], p.b, p.len);
+		rec[i] = (struct ics_record){
+			.ts_ns = T0 + i * MS,
+			.vlan_outer = i % 100 < 90 ? 1 : 2,
+			.vlan_inner = ICS_VLAN_NONE,
+			.cap_len = (uint16_t)(i % 7 == 0 ? i % 86 : p.len),
+			.l3_off = 14,
+			.l4_off = 54,
+			.ilen = (uint16_t)(p.len - 54),
+			.class = i % 5 == 0   ? ICS_CLASS_nd_ns
+				 : i % 5 == 1 ? ICS_CLASS_nd_na
+					      : ICS_CLASS_nd_ra,
+			.flags = ICS_REC_STRICT,
+			.frame_hash = i,
+		};
+		item[i] = (struct ics_engine_item){&rec[i], {frame[i], rec[i].cap_len}, i};
+		ics_engine_feed(single, item[i].rec, item[i].frame, item[i].frame_no);
+	}
+	ics_engine_feed_burst(burst, item, 0);
+	ics_engine_feed_burst(burst, item, 77);
+	ics_engine_feed_burst(burst, item + 77, N - 77);
+	ics_model_stats(ics_engine_model(single), &a);
+	ics_model_stats(ics_engine_model(burst), &b);
+	assert_true(a.bindings > 100);
+	assert_memory_equal(&a, &b, sizeof(a));
+	const struct ics_anomaly *x = ics_anomaly_get(ics_engine_anomalies(single), 1);
+	const struct ics_anomaly *y = ics_anomaly_get(ics_engine_anomalies(burst), 1);
+	assert_non_null(x);
+	assert_non_null(y);
+	assert_int_equal(x->count, y->count);
+	assert_string_equal(x->says, y->says);
+	ics_engine_free(single);
+	ics_engine_free(burst);
+}
+
 static bool
 knows(struct ics_known *k, uint16_t vlan, const char *addr)
 {
@@ -250,6 +307,7 @@ main(void)
 		cmocka_unit_test(copies_reach_segment_and_anomaly),
 		cmocka_unit_test(ns_without_slla),
 		cmocka_unit_test(copies_count_for_stateful_rules),
+		cmocka_unit_test(burst_equals_single),
 		cmocka_unit_test(known_routers),
 		cmocka_unit_test(ticks),
 		cmocka_unit_test(learning_phase),

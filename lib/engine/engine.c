@@ -9,6 +9,9 @@
 /* Rings of several workers are drained in turn: so much disorder is normal. */
 #define DISORDER_NS 100000000ull
 
+/* Records whose memory is fetched at once: enough misses in flight, few enough to stay in the first-level cache. */
+#define PREFETCH_AHEAD 16
+
 struct ics_engine *
 ics_engine_new(const struct ics_config *conf, uint64_t seed)
 {
@@ -87,6 +90,25 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	ics_engine_note_known(e, &change);
 	ics_engine_check_stateful(e, &msg, &change);
 	ics_detectors_message(e->detectors, &msg, &change);
+}
+
+void
+ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n)
+{
+	uint64_t state[PREFETCH_AHEAD];
+
+	while (n != 0) {
+		unsigned k = n < PREFETCH_AHEAD ? n : PREFETCH_AHEAD;
+
+		memset(state, 0, sizeof(state));
+		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++)
+			for (unsigned i = 0; i < k; i++)
+				ics_model_prefetch(e->model, step, items[i].rec, items[i].frame, &state[i]);
+		for (unsigned i = 0; i < k; i++)
+			ics_engine_feed(e, items[i].rec, items[i].frame, items[i].frame_no);
+		items += k;
+		n -= k;
+	}
 }
 
 void

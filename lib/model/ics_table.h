@@ -1,7 +1,8 @@
 /* The one hash table of the slow half: fixed-size entries behind a seeded hash, capped, with the least recently used
- * entry of a small window as the one to go. Buckets grow one split at a time (linear hashing) and entries come in
- * chunks, so that neither an empty table nor a growing one ever costs more than a few microseconds or kilobytes.
- * Entries never move; an index (from 1 on, 0 is none) names one for as long as it lives. One thread.
+ * entry of a small window as the one to go. Buckets grow one split at a time (linear hashing), and memory is address
+ * space that the kernel fills in as it is touched, so that neither an empty table nor a growing one ever costs
+ * more than a few microseconds or pages. Entries never move; an index (from 1 on, 0 is none) names one for as
+ * long as it lives. One thread.
  */
 #ifndef ICS_TABLE_H
 #define ICS_TABLE_H
@@ -19,10 +20,9 @@ struct ics_table_head {
 
 struct ics_table {
 	uint64_t seed, clock;
-	uint8_t **chunk;   /* of entries */
-	uint32_t **bucket; /* chunks of heads of chains */
+	uint8_t *entry;   /* max of them */
+	uint32_t *bucket; /* heads of chains: indexes */
 	uint32_t entry_len, key_len, max;
-	uint32_t chunk_shift;
 	uint32_t count, fresh;   /* entries that live; entries ever handed out */
 	uint32_t n_buckets, low; /* low: power of two, low <= n_buckets < 2 * low */
 	uint32_t free_head, hand;
@@ -34,7 +34,7 @@ void ics_table_fini(struct ics_table *t);
 
 /* 0 when there is none. Counts as a use. */
 uint32_t ics_table_find(struct ics_table *t, const void *key);
-/* A new entry, zero but for its key, which must not be in the table; 0 when the table is full or out of memory. */
+/* A new entry, zero but for its key, which must not be in the table; 0 when the table is full. */
 uint32_t ics_table_insert(struct ics_table *t, const void *key);
 void ics_table_remove(struct ics_table *t, uint32_t index);
 /* The least recently used of the next few entries that may_go allows (NULL: any); 0 when there is none. Only of the
@@ -45,9 +45,37 @@ uint32_t ics_table_oldest(struct ics_table *t, bool (*may_go)(const void *entry)
 static inline void *
 ics_table_at(const struct ics_table *t, uint32_t index)
 {
-	uint32_t i = index - 1;
+	return t->entry + (size_t)(index - 1) * t->entry_len;
+}
 
-	return t->chunk[i >> t->chunk_shift] + (size_t)(i & ((1u << t->chunk_shift) - 1)) * t->entry_len;
+/* Brings what a look-up will touch into the cache, for those who know keys ahead: first the bucket, then the entry
+ * at its head, which prefetch_entry returns the index of (0: none).
+ */
+uint64_t ics_table_hash(const struct ics_table *t, const void *key);
+static inline uint32_t
+ics_table_bucket(const struct ics_table *t, uint64_t hash)
+{
+	uint32_t b = (uint32_t)(hash ^ hash >> 32) & (2 * t->low - 1);
+
+	return b < t->n_buckets ? b : b & (t->low - 1);
+}
+
+static inline void
+ics_table_prefetch_bucket(const struct ics_table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->bucket[ics_table_bucket(t, hash)]);
+}
+
+static inline uint32_t
+ics_table_prefetch_entry(const struct ics_table *t, uint64_t hash)
+{
+	uint32_t i = t->bucket[ics_table_bucket(t, hash)];
+
+	if (i != 0) {
+		__builtin_prefetch(ics_table_at(t, i));
+		__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
+	}
+	return i;
 }
 
 /* Counting index from 1 to t->fresh visits every entry that lives. */

@@ -59,18 +59,12 @@ ics_segment_key_of(const struct ics_record *rec)
 	};
 }
 
-static uint64_t
-pack_key(const struct ics_segment_key *k)
-{
-	return (uint64_t)k->port << 40 | (uint64_t)k->encap << 32 | (uint64_t)k->vlan_outer << 16 | k->vlan_inner;
-}
-
 /* Segments are never removed: an id is an index less one. */
 static struct seg_entry *
 segment_get(struct ics_model *m, const struct ics_record *rec)
 {
 	struct ics_segment_key key = ics_segment_key_of(rec);
-	uint64_t packed = pack_key(&key);
+	uint64_t packed = pack_segment_key(&key);
 	struct seg_entry *e;
 	uint32_t i;
 

@@ -6,7 +6,7 @@
 
 struct seg_entry {
 	struct ics_table_head head;
-	uint64_t key;     /* pack_key() */
+	uint64_t key;     /* pack_segment_key() */
 	uint32_t routers; /* first of its list, newest first; index */
 	uint32_t pad;
 	struct ics_segment s;
@@ -37,6 +37,12 @@ struct ics_model {
 	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
 	struct ics_model_stats stats;   /* drops and evictions; populations come from the tables */
 };
+
+static inline uint64_t
+pack_segment_key(const struct ics_segment_key *k)
+{
+	return (uint64_t)k->port << 40 | (uint64_t)k->encap << 32 | (uint64_t)k->vlan_outer << 16 | k->vlan_inner;
+}
 
 static inline struct seg_entry *
 seg_by_id(const struct ics_model *m, uint32_t id)

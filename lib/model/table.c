@@ -1,20 +1,39 @@
-/* Linear hashing over chunks (Litwin): each insertion beyond one entry a bucket splits the next bucket in turn, so
- * there is never a rehash of everything. Called by the model and the detectors for every record.
+/* Linear hashing (Litwin) over reserved address space: an insertion that leaves fewer than two buckets an entry splits
+ * the next buckets in turn, so there is never a rehash of everything, and no allocation after ics_table_init().
+ * Called by the model and the detectors for every record.
  */
 #include "ics_table.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
-#define BUCKET_SHIFT 10
-#define BUCKET_CHUNK (1u << BUCKET_SHIFT)
-#define CHUNK_BYTES 65536
+#define BUCKETS_MIN 1024
 #define INDEX_MAX ((1u << 24) - 1)
+/* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. */
+#define HUGE_MIN (4u << 20)
 
-static uint32_t *
-bucket_at(const struct ics_table *t, uint32_t b)
+static void *
+reserve(size_t len)
 {
-	return &t->bucket[b >> BUCKET_SHIFT][b & (BUCKET_CHUNK - 1)];
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (len >= HUGE_MIN)
+		(void)madvise(p, len, MADV_HUGEPAGE); /* a wish, kernels without them are fine */
+	return p;
+}
+
+static size_t
+entries_len(const struct ics_table *t)
+{
+	return (size_t)t->max * t->entry_len;
+}
+
+static size_t
+buckets_len(const struct ics_table *t)
+{
+	return (2 * (size_t)t->max + BUCKETS_MIN) * sizeof(*t->bucket);
 }
 
 static struct ics_table_head *
@@ -29,20 +48,21 @@ key_of(const struct ics_table_head *h)
 	return h + 1;
 }
 
-static uint32_t
+uint64_t
+ics_table_hash(const struct ics_table *t, const void *key)
+{
+	return ics_hash(key, t->key_len, t->seed);
+}
+
+static uint32_t *
 bucket_of(const struct ics_table *t, const void *key)
 {
-	uint64_t h = ics_hash(key, t->key_len, t->seed);
-	uint32_t b = (uint32_t)(h ^ h >> 32) & (2 * t->low - 1);
-
-	return b < t->n_buckets ? b : b & (t->low - 1);
+	return &t->bucket[ics_table_bucket(t, ics_table_hash(t, key))];
 }
 
 int
 ics_table_init(struct ics_table *t, uint32_t entry_len, uint32_t key_len, uint32_t max, uint64_t seed)
 {
-	uint32_t n_chunks;
-
 	memset(t, 0, sizeof(*t));
 	if (max == 0 || max > INDEX_MAX || entry_len % 8 != 0 || entry_len < sizeof(struct ics_table_head) + key_len)
 		return -EINVAL;
@@ -50,38 +70,30 @@ ics_table_init(struct ics_table *t, uint32_t entry_len, uint32_t key_len, uint32
 	t->key_len = key_len;
 	t->max = max;
 	t->seed = seed;
-	while ((size_t)entry_len << (t->chunk_shift + 1) <= CHUNK_BYTES)
-		t->chunk_shift++;
-	n_chunks = ((max - 1) >> t->chunk_shift) + 1;
-	t->chunk = calloc(n_chunks, sizeof(*t->chunk));
-	/* A split happens only while there are fewer buckets than entries. */
-	t->bucket = calloc((max >> BUCKET_SHIFT) + 2, sizeof(*t->bucket));
-	if (t->chunk == NULL || t->bucket == NULL || (t->bucket[0] = calloc(BUCKET_CHUNK, sizeof(uint32_t))) == NULL) {
+	t->low = t->n_buckets = BUCKETS_MIN;
+	t->entry = reserve(entries_len(t));
+	t->bucket = reserve(buckets_len(t));
+	if (t->entry == NULL || t->bucket == NULL) {
 		ics_table_fini(t);
 		return -ENOMEM;
 	}
-	t->low = t->n_buckets = BUCKET_CHUNK;
 	return 0;
 }
 
 void
 ics_table_fini(struct ics_table *t)
 {
-	if (t->chunk != NULL)
-		for (uint32_t i = 0; i <= (t->max - 1) >> t->chunk_shift; i++)
-			free(t->chunk[i]);
+	if (t->entry != NULL)
+		munmap(t->entry, entries_len(t));
 	if (t->bucket != NULL)
-		for (uint32_t i = 0; i < (t->max >> BUCKET_SHIFT) + 2; i++)
-			free(t->bucket[i]);
-	free(t->chunk);
-	free(t->bucket);
+		munmap(t->bucket, buckets_len(t));
 	memset(t, 0, sizeof(*t));
 }
 
 uint32_t
 ics_table_find(struct ics_table *t, const void *key)
 {
-	uint32_t i = *bucket_at(t, bucket_of(t, key));
+	uint32_t i = *bucket_of(t, key);
 
 	while (i != 0) {
 		struct ics_table_head *h = head_at(t, i);
@@ -95,25 +107,17 @@ ics_table_find(struct ics_table *t, const void *key)
 	return 0;
 }
 
-/* Without memory for a new bucket the chains just get longer. */
 static void
 split(struct ics_table *t)
 {
-	uint32_t from = t->n_buckets - t->low, to = t->n_buckets, *from_head, *to_head, i, next;
+	uint32_t *from_head = &t->bucket[t->n_buckets - t->low], *to_head = &t->bucket[t->n_buckets], i, next;
 
-	if (t->bucket[to >> BUCKET_SHIFT] == NULL) {
-		t->bucket[to >> BUCKET_SHIFT] = calloc(BUCKET_CHUNK, sizeof(uint32_t));
-		if (t->bucket[to >> BUCKET_SHIFT] == NULL)
-			return;
-	}
 	t->n_buckets++;
-	from_head = bucket_at(t, from);
-	to_head = bucket_at(t, to);
 	i = *from_head;
 	*from_head = 0;
 	for (; i != 0; i = next) {
 		struct ics_table_head *h = head_at(t, i);
-		uint32_t *where = bucket_of(t, key_of(h)) == to ? to_head : from_head;
+		uint32_t *where = bucket_of(t, key_of(h)) == to_head ? to_head : from_head;
 
 		next = h->next;
 		h->next = *where;
@@ -132,14 +136,7 @@ take(struct ics_table *t)
 		t->free_head = head_at(t, i)->next;
 		return i;
 	}
-	if (t->fresh == t->max)
-		return 0;
-	if (t->chunk[t->fresh >> t->chunk_shift] == NULL) {
-		t->chunk[t->fresh >> t->chunk_shift] = calloc(1u << t->chunk_shift, t->entry_len);
-		if (t->chunk[t->fresh >> t->chunk_shift] == NULL)
-			return 0;
-	}
-	return ++t->fresh;
+	return t->fresh == t->max ? 0 : ++t->fresh;
 }
 
 uint32_t
@@ -154,11 +151,12 @@ ics_table_insert(struct ics_table *t, const void *key)
 	memset(h, 0, t->entry_len);
 	memcpy(h + 1, key, t->key_len);
 	h->used = ++t->clock;
-	head = bucket_at(t, bucket_of(t, key));
+	head = bucket_of(t, key);
 	h->next = *head;
 	*head = i;
-	if (++t->count > t->n_buckets)
-		split(t);
+	t->count++;
+	while (t->n_buckets < 2 * t->count)
+		split(t); /* twice at most */
 	return i;
 }
 
@@ -166,7 +164,7 @@ void
 ics_table_remove(struct ics_table *t, uint32_t index)
 {
 	struct ics_table_head *h = head_at(t, index), *p;
-	uint32_t *head = bucket_at(t, bucket_of(t, key_of(h)));
+	uint32_t *head = bucket_of(t, key_of(h));
 
 	if (*head == index) {
 		*head = h->next;
