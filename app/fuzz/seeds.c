@@ -96,6 +96,21 @@ seed_sequences(void)
 	}
 }
 
+/* What fuzz_telemetry.c reads: endpoint, population, parameter. */
+static void
+seed_telemetry(void)
+{
+	static const char *const params[] = {"", "0", "1", "0,1", "nd_hop_limit", "router_lifetime_zero"};
+
+	for (unsigned i = 0; i < 48 * ICS_ARRAY_LEN(params); i++) {
+		const char *p = params[i / 48];
+		uint8_t b[64] = {(uint8_t)(i % 48), (uint8_t)(i % 3)};
+
+		memcpy(b + 2, p, strlen(p));
+		write_seed("telemetry", "params", i, b, 2 + strlen(p));
+	}
+}
+
 /* Every base packet in every link layer and tunnel that the mutator knows would be many; one of each kind will do. */
 static void
 seed_bases(void)
@@ -170,6 +185,7 @@ main(int argc, char **argv)
 	}
 	seed_bases();
 	seed_sequences();
+	seed_telemetry();
 	for (int i = 2; i < argc; i++)
 		seed_capture(argv[i]);
 	return 0;
