@@ -32,6 +32,7 @@ _Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word"
 struct ics_detectors {
 	struct ics_config conf;
 	uint64_t classes; /* that any detector asked for */
+	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
 };
 
@@ -52,6 +53,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 		d->conf = &s->conf;
 		d->model = model;
 		d->store = store;
+		d->shared = &s->shared;
 		d->seed = ics_hash_mix(seed, i);
 		if (ics_table_init(&d->episodes, (uint32_t)(d->ops->episode_len + 7) & ~7u, 20, ICS_ANOMALY_OPEN_MAX,
 				   d->seed) != 0 ||
@@ -79,6 +81,8 @@ ics_detectors_free(struct ics_detectors *s)
 				ics_timer_cancel(&ics_model_clock(d->model)->timers,
 						 &((struct ics_episode *)ics_table_at(&d->episodes, e))->timer);
 		ics_table_fini(&d->episodes);
+		if (d->ops != NULL && d->ops->fini != NULL)
+			d->ops->fini(d);
 	}
 	free(s);
 }
@@ -93,6 +97,21 @@ ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const 
 	for (unsigned i = 0; i < N_DETECTORS; i++)
 		if (s->d[i].ops->classes & bit)
 			s->d[i].ops->message(&s->d[i], msg, change);
+}
+
+void
+ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment,
+		     uint8_t type)
+{
+	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
+		if (s->d[i].ops->hidden != NULL)
+			s->d[i].ops->hidden(&s->d[i], msg, segment, type);
+}
+
+void
+ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns)
+{
+	s->shared.last_loss_ns = now_ns;
 }
 
 void

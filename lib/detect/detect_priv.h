@@ -12,17 +12,40 @@
 struct ics_detector;
 struct ics_episode;
 
+/* What detectors tell each other. */
+struct ics_detect_shared {
+	uint8_t ra_flood[ICS_SEGMENTS_MAX]; /* by segment id: 1 while invented routers flood it */
+	uint64_t last_loss_ns;              /* records were lost; 0: never */
+};
+
 struct ics_detector_ops {
 	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
 	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
 	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
+	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+	/* See ics_detectors_hidden(). NULL: not of interest. */
+	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
+	/* A lenient or strict message is what the detectors judge; with this they are shown invalid ones too. */
+	bool invalid_too;
+	/* Further copies of a frame that was shown before, told apart by rec->frame_hash; NULL: not wanted. */
+	void (*copies)(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg);
+	/* Duplicate address detection for an address is over, three seconds after it began; NULL: not wanted. */
+	void (*dad_over)(struct ics_detector *d, const struct ics_dad *dad);
+	void (*fini)(struct ics_detector *d); /* frees priv; NULL: nothing to do */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);
 	/* A timer of the episode is due. False when that closed it; else due() is asked again. */
 	bool (*timer)(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns);
 	/* When the episode next needs its timer; UINT64_MAX: never. */
 	uint64_t (*due)(const struct ics_episode *ep);
+};
+
+/* How many anomalies a detector opened of late on a segment (segments share a slot by chance). */
+#define ICS_DETECT_QUOTA_SLOTS 64
+struct ics_detect_quota {
+	uint32_t segment, n;
+	uint64_t start_ns;
 };
 
 struct ics_detector {
@@ -32,8 +55,12 @@ struct ics_detector {
 	struct ics_model *model;
 	struct ics_anomaly_store *store;
 	struct ics_table episodes;
+	struct ics_detect_shared *shared;
+	void *state; /* the detector's own */
 	uint64_t seed;
 	uint32_t n_dirty;
+	void *priv; /* the detector's own, between init and fini */
+	struct ics_detect_quota quota[ICS_DETECT_QUOTA_SLOTS];
 	char thresholds[160];
 };
 
@@ -57,6 +84,13 @@ struct ics_episode *ics_episode_find(struct ics_detector *d, uint32_t segment, c
 /* Opens an anomaly and its episode; NULL when the detector has its fill of them. */
 struct ics_episode *ics_episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr,
 				     bool established);
+/* The same about something else than a router: key is what it is found by, what and text are its subject. Beyond a few
+ * a minute on one segment it opens none and counts them as suppressed: a flood of invented entities has its own voice.
+ */
+struct ics_episode *ics_episode_open_as(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *key,
+					const char *what, const char *text);
+/* A MAC as the key of an episode. */
+struct ics_ip ics_episode_key_of_mac(const struct ics_mac *mac);
 /* Takes in the message and shows it: at once when it is among the first or the signature (a value that differs when
  * anything but a count changed) is new, else within interval_ns.
  */

@@ -9,6 +9,9 @@
  */
 #define INTERVAL_NS (60 * NS_PER_S)
 #define PUBLISH_FIRST ICS_ANOMALY_FRAMES_MAX
+/* New anomalies of one detector on one segment: more than these are one fault or one attack, told often enough. */
+#define QUOTA 8
+#define QUOTA_WINDOW_NS (60 * NS_PER_S)
 
 struct episode_key {
 	struct ics_ip addr;
@@ -88,13 +91,13 @@ find_newcomer(struct ics_detector *d)
 	return best;
 }
 
-struct ics_episode *
-ics_episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr, bool established)
+static struct ics_episode *
+open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr, bool established,
+	     const char *what, const char *text)
 {
 	struct episode_key key = {*addr, seg->id};
 	struct ics_anomaly *a;
 	struct ics_episode *ep;
-	char ip[ICS_IP_STRLEN];
 	uint32_t i;
 
 	if (d->episodes.count >= ICS_ANOMALY_OPEN_MAX && established && (i = find_newcomer(d)) != 0)
@@ -117,9 +120,43 @@ ics_episode_open(struct ics_detector *d, const struct ics_segment *seg, const st
 	ep->timer.fire = on_timer;
 	a->rfc = d->info.rfc;
 	a->segment = seg->key;
-	ics_subject_set_text(a, "router", "%s", ics_ip_format(addr, ip));
+	ics_subject_set_text(a, what, "%s", text);
 	d->info.fired++;
 	return ep;
+}
+
+struct ics_episode *
+ics_episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr, bool established)
+{
+	char ip[ICS_IP_STRLEN];
+
+	return open_episode(d, seg, addr, established, "router", ics_ip_format(addr, ip));
+}
+
+struct ics_episode *
+ics_episode_open_as(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *key, const char *what,
+		    const char *text)
+{
+	struct ics_detect_quota *q = &d->quota[seg->id % ICS_DETECT_QUOTA_SLOTS];
+	uint64_t now = ics_model_clock(d->model)->now_ns;
+
+	if (q->segment != seg->id || now >= q->start_ns + QUOTA_WINDOW_NS)
+		*q = (struct ics_detect_quota){.segment = seg->id, .start_ns = now};
+	if (q->n >= QUOTA) {
+		d->info.suppressed++;
+		return NULL;
+	}
+	q->n++;
+	return open_episode(d, seg, key, true, what, text);
+}
+
+struct ics_ip
+ics_episode_key_of_mac(const struct ics_mac *mac)
+{
+	struct ics_ip key = {{0}};
+
+	memcpy(key.b + 10, mac->b, 6);
+	return key;
 }
 
 void

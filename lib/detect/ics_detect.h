@@ -28,6 +28,13 @@ struct ics_detectors *ics_detectors_new(const struct ics_config *conf, struct ic
 void ics_detectors_free(struct ics_detectors *s);
 /* A message, after ics_model_apply() told what it changed. Timers of detectors are in the model's clock. */
 void ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change);
+/* A frame whose shape hides its message from filters: fragments, extension headers, chains that cannot be followed.
+ * Of msg no more than addresses and frame need to be there; type is that of the message, or 0 where it is unknown.
+ */
+void ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment,
+			  uint8_t type);
+/* Records were lost on their way at this time (of the model's clock): what was not heard may have been said. */
+void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
 /* Brings the evidence of anomalies up to date where updates were held back because they came too fast. */
 void ics_detectors_settle(struct ics_detectors *s);
 /* Detector i with its counters, NULL past the last. */
