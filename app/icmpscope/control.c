@@ -13,18 +13,25 @@
 #define BULK_BATCH 512
 #define REQUESTS_BATCH 4
 #define TICK_MS 10
+/* Shortly after work more of it is likely, and a ring of urgent records is full after a millisecond of the worst. */
 #define SLEEP_NS 1000000
+#define NAP_NS 100000
+#define NAPS 100
 #define NEWS_MS 5
 #define STOP_WAIT_MS 3000
 
 static void
-feed(void *ctx, const struct ics_record *rec, struct ics_view frame)
+feed(void *ctx, const struct ics_ring_item *items, unsigned n)
 {
+	struct ics_engine_item e[ICS_RING_BATCH];
 	struct control *c = ctx;
 
-	c->source->consumed_records++;
-	c->source->consumed_messages += 1 + (uint64_t)rec->repeats;
-	ics_engine_feed(c->engine, rec, frame, 0);
+	for (unsigned i = 0; i < n; i++) {
+		e[i] = (struct ics_engine_item){.rec = items[i].rec, .frame = items[i].frame};
+		c->source->consumed_messages += 1 + (uint64_t)items[i].rec->repeats;
+	}
+	ics_engine_feed_burst(c->engine, e, n);
+	c->source->consumed_records += n;
 }
 
 static unsigned
@@ -133,7 +140,7 @@ stop_workers(struct control *c)
 		for (unsigned i = 0; i < c->n_workers; i++)
 			running |= rte_eal_get_lcore_state(c->workers[i]->lcore) == RUNNING;
 		if (drain(c) == 0 && running)
-			nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS / 10}, NULL);
+			nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
 	}
 	while (drain(c) > 0)
 		;
@@ -143,6 +150,7 @@ void
 control_run(struct control *c, const _Atomic bool *stop)
 {
 	uint64_t tsc = rte_rdtsc();
+	unsigned idle = 0;
 
 	c->source->read_ports = read_ports;
 	c->source->ctx = c;
@@ -155,8 +163,9 @@ control_run(struct control *c, const _Atomic bool *stop)
 		if (n == 0)
 			check_captures(c);
 		n += ics_export_poll(REQUESTS_BATCH);
-		if (n == 0)
-			nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+		idle = n > 0 ? 0 : idle + 1;
+		if (idle > 0)
+			nanosleep(&(struct timespec){.tv_nsec = idle <= NAPS ? NAP_NS : SLEEP_NS}, NULL);
 	}
 	ics_export_close();
 	stop_workers(c);

@@ -32,12 +32,17 @@ uint64_t ics_ring_bytes(unsigned urgent, unsigned bulk);
  */
 int ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame);
 
-/* Hands at most max_records records to cb, oldest first, and gives their space back; both views live as long as the
- * call. Returns how many there were. Consumer only.
+/* Hands at most max_records records to cb, oldest first and up to ICS_RING_BATCH at a time, and gives their space back;
+ * records and frames live as long as the call. Returns how many there were. Consumer only.
  */
-typedef void (*ics_ring_record_fn)(void *ctx, const struct ics_record *rec, struct ics_view frame);
-unsigned ics_ring_drain_urgent(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx);
-unsigned ics_ring_drain_bulk(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx);
+#define ICS_RING_BATCH 32
+struct ics_ring_item {
+	const struct ics_record *rec;
+	struct ics_view frame;
+};
+typedef void (*ics_ring_batch_fn)(void *ctx, const struct ics_ring_item *items, unsigned n);
+unsigned ics_ring_drain_urgent(struct ics_ring *r, unsigned max_records, ics_ring_batch_fn cb, void *ctx);
+unsigned ics_ring_drain_bulk(struct ics_ring *r, unsigned max_records, ics_ring_batch_fn cb, void *ctx);
 
 /* From any thread; used is a moment's value, peak the highest fill that the producer saw. */
 void ics_ring_stats_urgent(const struct ics_ring *r, struct ics_ring_stats *out);

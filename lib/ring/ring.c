@@ -175,25 +175,34 @@ frame_at(struct ics_ring *r, const struct rte_ring_zc_data *z, unsigned i, unsig
 	return (struct ics_view){.p = r->scratch, .len = cap_len};
 }
 
-/* Bounded by max records; each look gives its space back before the next. */
+/* Bounded by max records; each look gives its space back before the next. At most one frame of a look wraps, so the
+ * scratch holds it as long as the look lasts.
+ */
 static unsigned
-drain(struct ics_ring *r, struct lane *l, unsigned max, ics_ring_record_fn cb, void *ctx)
+drain(struct ics_ring *r, struct lane *l, unsigned max, ics_ring_batch_fn cb, void *ctx)
 {
+	struct ics_ring_item items[ICS_RING_BATCH];
 	struct rte_ring_zc_data z;
-	unsigned done = 0, n, i;
+	unsigned done = 0, n, i, k;
 
 	while (done < max) {
 		n = rte_ring_dequeue_zc_burst_elem_start(l->ring, ELEM, DRAIN_ELEMS, &z, NULL);
-		for (i = 0; i < n && done < max; done++) {
+		for (i = 0, k = 0; i < n && done < max; done++) {
 			const struct ics_record *rec = (const struct ics_record *)elem_at(&z, i);
 			unsigned elems = ics_record_elems(rec->cap_len);
 
 			/* The look may end inside a record: that one waits for the next look. */
 			if (i + elems > n)
 				break;
-			cb(ctx, rec, frame_at(r, &z, i, rec->cap_len));
+			items[k++] = (struct ics_ring_item){.rec = rec, .frame = frame_at(r, &z, i, rec->cap_len)};
+			if (k == ICS_RING_BATCH) {
+				cb(ctx, items, k);
+				k = 0;
+			}
 			i += elems;
 		}
+		if (k > 0)
+			cb(ctx, items, k);
 		rte_ring_dequeue_zc_elem_finish(l->ring, i);
 		if (i == 0)
 			break;
@@ -202,13 +211,13 @@ drain(struct ics_ring *r, struct lane *l, unsigned max, ics_ring_record_fn cb, v
 }
 
 unsigned
-ics_ring_drain_urgent(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx)
+ics_ring_drain_urgent(struct ics_ring *r, unsigned max_records, ics_ring_batch_fn cb, void *ctx)
 {
 	return drain(r, &r->urgent, max_records, cb, ctx);
 }
 
 unsigned
-ics_ring_drain_bulk(struct ics_ring *r, unsigned max_records, ics_ring_record_fn cb, void *ctx)
+ics_ring_drain_bulk(struct ics_ring *r, unsigned max_records, ics_ring_batch_fn cb, void *ctx)
 {
 	return drain(r, &r->bulk, max_records, cb, ctx);
 }
