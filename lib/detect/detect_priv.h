@@ -9,6 +9,7 @@
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
 
+struct ics_dad;
 struct ics_detector;
 struct ics_episode;
 
@@ -22,7 +23,6 @@ struct ics_detector_ops {
 	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
 	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
 	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
-	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
 	/* See ics_detectors_hidden(). NULL: not of interest. */
 	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
@@ -56,7 +56,6 @@ struct ics_detector {
 	struct ics_anomaly_store *store;
 	struct ics_table episodes;
 	struct ics_detect_shared *shared;
-	void *state; /* the detector's own */
 	uint64_t seed;
 	uint32_t n_dirty;
 	void *priv; /* the detector's own, between init and fini */
