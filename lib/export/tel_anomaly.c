@@ -1,4 +1,4 @@
-/* /icmpscope/anomaly/…: what was found. list and info go by id; table goes by sequence number, which an anomaly gets
+/* The anomaly family: what was found. list and info go by id; table goes by sequence number, which an anomaly gets
  * anew with every change, so that a follower who asks from its last `next` on sees every change once, and learns from
  * overwritten_seq whether it came too late for some.
  */

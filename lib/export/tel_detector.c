@@ -1,4 +1,4 @@
-/* /icmpscope/detector/…: every detector with its RFC, thresholds and state, so that silence can be read. */
+/* The detector family: every detector with its RFC, thresholds and state, so that silence can be read. */
 #include "endpoint.h"
 
 #include <string.h>

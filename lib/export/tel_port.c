@@ -1,4 +1,4 @@
-/* /icmpscope/port/…: what the devices received and what they lost before a worker saw it. */
+/* The port family: what the devices received and what they lost before a worker saw it. */
 #include "endpoint.h"
 
 static const struct reply_column columns[] = {

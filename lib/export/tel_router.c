@@ -1,4 +1,4 @@
-/* /icmpscope/router/…: the routers that were heard, and what conforming hosts hold of each. START is an id. */
+/* The router family: the routers that were heard, and what conforming hosts hold of each. START is an id. */
 #include "endpoint.h"
 
 #include "ics_report.h"

@@ -1,4 +1,4 @@
-/* /icmpscope/segment/…: each VLAN of each port, with what is behind it. Ids are dense. */
+/* The segment family: each VLAN of each port, with what is behind it. Ids are dense. */
 #include "endpoint.h"
 
 #include "ics_report.h"

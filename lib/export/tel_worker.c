@@ -1,4 +1,4 @@
-/* /icmpscope/worker/…: what each worker did with its cycles, how full its rings are, where it runs. */
+/* The worker family: what each worker did with its cycles, how full its rings are, where it runs. */
 #include "endpoint.h"
 
 #include <stdio.h>
