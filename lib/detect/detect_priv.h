@@ -23,6 +23,7 @@ struct ics_detector_ops {
 	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
 	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
 	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
+	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
 	/* See ics_detectors_hidden(). NULL: not of interest. */
 	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
@@ -32,7 +33,6 @@ struct ics_detector_ops {
 	void (*copies)(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg);
 	/* Duplicate address detection for an address is over, three seconds after it began; NULL: not wanted. */
 	void (*dad_over)(struct ics_detector *d, const struct ics_dad *dad);
-	void (*fini)(struct ics_detector *d); /* frees priv; NULL: nothing to do */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);
 	/* A timer of the episode is due. False when that closed it; else due() is asked again. */
@@ -56,9 +56,9 @@ struct ics_detector {
 	struct ics_anomaly_store *store;
 	struct ics_table episodes;
 	struct ics_detect_shared *shared;
+	void *state; /* the detector's own */
 	uint64_t seed;
 	uint32_t n_dirty;
-	void *priv; /* the detector's own, between init and fini */
 	struct ics_detect_quota quota[ICS_DETECT_QUOTA_SLOTS];
 	char thresholds[160];
 };
