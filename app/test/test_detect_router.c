@@ -6,12 +6,21 @@
 #define LZ "router_lifetime_zero"
 #define FC "router_flag_cleared"
 
+static struct rig *
+router_rig(const char *settings)
+{
+	struct rig *r = rig_new(settings);
+
+	r->watched = LZ " " FC;
+	return r;
+}
+
 /* ---- router_lifetime_zero ------------------------------------------------------------------------ */
 
 static void
 retraction_of_the_only_gateway(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t;
 
 	feed_base(r, BASE_ns, T0); /* one host */
@@ -58,7 +67,7 @@ retraction_of_the_only_gateway(void **state)
 static void
 more_retractions_are_one_finding(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	for (unsigned i = 0; i < 3; i++)
@@ -78,22 +87,22 @@ more_retractions_are_one_finding(void **state)
 static void
 first_seen_zero(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 
 	feed_base(r, BASE_inc_ra, T0);
 	assert_finding(the_anomaly(r), LZ, "first_seen_zero", "warn");
 	assert_string_equal(fact_text(the_anomaly(r), "event"), "first_seen_zero");
 	rig_free(r);
 
-	r = rig_new("detect.gateways=fe80::1");
+	r = router_rig("detect.gateways=fe80::1");
 	feed_base(r, BASE_inc_ra, T0);
 	assert_finding(the_anomaly(r), LZ, "first_seen_zero", "critical");
 	rig_free(r);
 
-	r = rig_new("detect.nondefault_ok=fe80::1");
+	r = router_rig("detect.nondefault_ok=fe80::1");
 	feed_base(r, BASE_inc_ra, T0);
 	assert_int_equal(count_anomalies(r), 0);
-	assert_int_equal(ics_engine_detector(r->engine, 0)->suppressed, 1);
+	assert_int_equal(detector(r, LZ)->suppressed, 1);
 	rig_free(r);
 }
 
@@ -102,7 +111,7 @@ static void
 prefix_only_router(void **state)
 {
 	struct packet p = ra_from("fe80::2", MAC_R2, 0, 0), na = base_packet(BASE_na);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	for (unsigned i = 0; i < 30; i++)
@@ -111,7 +120,7 @@ prefix_only_router(void **state)
 	assert_int_equal(fact_value(the_anomaly(r), "zero_ras"), 30);
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	set_smac(&na, MAC_R2);
 	set_src(&na, "fe80::2");
@@ -126,7 +135,7 @@ prefix_only_router(void **state)
 static void
 forged_then_contradicted(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_ra);
 	uint64_t t = learn(r);
 
@@ -145,7 +154,7 @@ forged_then_contradicted(void **state)
 	rig_free(r);
 
 	/* A foreign SLLA alone. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	p = base_packet(BASE_inc_ra);
 	set_hex(&p, 18, "00005e005366");
 	t = learn(r);
@@ -157,7 +166,7 @@ forged_then_contradicted(void **state)
 static void
 contradicted_by_the_router_itself(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_inc_ra, t + S);
@@ -166,7 +175,7 @@ contradicted_by_the_router_itself(void **state)
 	assert_string_equal(fact_text(the_anomaly(r), "variants"), "contradicted,graceful");
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + S);
 	feed_base(r, BASE_ra, t + 31 * S + MS);
@@ -177,7 +186,7 @@ contradicted_by_the_router_itself(void **state)
 static void
 uplink_loss(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_ra);
 	uint64_t t = learn(r);
 
@@ -203,7 +212,7 @@ other_routers_remain(void **state)
 
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++) {
 		struct packet p = ra_from("fe80::2", MAC_R2, 1800, rows[i].flags);
-		struct rig *r = rig_new(NULL);
+		struct rig *r = router_rig(NULL);
 		uint64_t t = learn(r);
 
 		feed(r, &p, t);
@@ -214,7 +223,7 @@ other_routers_remain(void **state)
 		rig_free(r);
 	}
 	struct packet p = ra_from("fe80::2", MAC_R2, 1800, 0);
-	struct rig *r = rig_new("detect.gateways=fe80::1");
+	struct rig *r = router_rig("detect.gateways=fe80::1");
 	uint64_t t = learn(r);
 
 	feed(r, &p, t);
@@ -227,7 +236,7 @@ static void
 fhrp(void **state)
 {
 	struct packet up = ra_from("fe80::1", MAC_VRRP, 1800, 0), down = ra_from("fe80::1", MAC_VRRP, 0, 0);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 
 	feed(r, &up, T0);
 	feed(r, &down, T0 + 10 * S);
@@ -239,7 +248,7 @@ fhrp(void **state)
 	rig_free(r);
 
 	/* Nobody took over. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	feed(r, &up, T0);
 	feed(r, &down, T0 + 10 * S);
 	ics_engine_tick(r->engine, T0 + 13 * S - 1);
@@ -251,7 +260,7 @@ fhrp(void **state)
 	rig_free(r);
 
 	/* Virtual by configuration. */
-	r = rig_new("detect.anycast_gw_macs=" MAC_R);
+	r = router_rig("detect.anycast_gw_macs=" MAC_R);
 	feed_base(r, BASE_ra, T0);
 	feed_base(r, BASE_inc_ra, T0 + S);
 	assert_finding(the_anomaly(r), LZ, "graceful", "warn");
@@ -282,7 +291,7 @@ fhrp_macs(void **state)
 static void
 lifetime_zero_clears(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_inc_ra, t + S);
@@ -292,15 +301,15 @@ lifetime_zero_clears(void **state)
 	ics_engine_tick(r->engine, t + 200 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	assert_int_equal(the_anomaly(r)->cleared_ns, t + 100 * S);
-	assert_int_equal(ics_engine_detector(r->engine, 0)->fired, 1);
-	assert_int_equal(ics_engine_detector(r->engine, 0)->cleared, 1);
+	assert_int_equal(detector(r, LZ)->fired, 1);
+	assert_int_equal(detector(r, LZ)->cleared, 1);
 	/* The next one is a finding of its own. */
 	feed_base(r, BASE_inc_ra, t + 210 * S);
 	assert_int_equal(count_anomalies(r), 2);
 	rig_free(r);
 
 	/* A second RA does, the other half of a split one does not. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + S);
 	feed_base(r, BASE_ra, t + 40 * S);
@@ -311,7 +320,7 @@ lifetime_zero_clears(void **state)
 	rig_free(r);
 
 	/* Another zero in between starts it over; a stranger's lifetime is no recovery. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + S);
 	feed_base(r, BASE_ra, t + 40 * S);
@@ -326,32 +335,29 @@ lifetime_zero_clears(void **state)
 static void
 lifetime_zero_muted(void **state)
 {
-	struct rig *r = rig_new("detect.mute=" LZ "@fe80::1");
-	struct ics_anomaly_stats st;
+	struct rig *r = router_rig("detect.mute=" LZ "@fe80::1");
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_inc_ra, t + S);
 	assert_finding(the_anomaly(r), LZ, "graceful", "warn");
 	assert_true(the_anomaly(r)->muted);
-	ics_anomaly_stats(r->store, &st);
-	assert_int_equal(st.open, 0);
 	assert_int_equal(ics_model_router_next(ics_engine_model(r->engine), 0)->state, ICS_ROUTER_RETRACTED);
-	assert_string_equal(ics_engine_detector(r->engine, 0)->state, "on");
+	assert_string_equal(detector(r, LZ)->state, "on");
 	rig_free(r);
 
 	static const char *const others[] = {"detect.mute=" FC, "detect.mute=" LZ "@fe80::2",
 					     "detect.mute=" LZ "@vlan7", "detect.mute=" LZ "@" MAC_X,
 					     "detect.mute=" LZ "/2016-05-12T00:00:00Z"};
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(others); i++) {
-		r = rig_new(others[i]);
+		r = router_rig(others[i]);
 		t = learn(r);
 		feed_base(r, BASE_inc_ra, t + S);
 		assert_finding(the_anomaly(r), LZ, "graceful", "critical");
 		assert_false(the_anomaly(r)->muted);
 		rig_free(r);
 	}
-	r = rig_new("detect.mute=*");
-	assert_string_equal(ics_engine_detector(r->engine, 0)->state, "muted");
+	r = router_rig("detect.mute=*");
+	assert_string_equal(detector(r, LZ)->state, "muted");
 	rig_free(r);
 }
 
@@ -359,7 +365,7 @@ lifetime_zero_muted(void **state)
 static void
 lifetime_zero_invalid_and_lenient(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_ra);
 	uint64_t t = learn(r);
 
@@ -390,16 +396,16 @@ lifetime_zero_invalid_and_lenient(void **state)
 static void
 lifetime_zero_by_state(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_inc_na, t + S);
 	feed_base(r, BASE_inc_ra, t + 2 * S);
 	assert_int_equal(count_anomalies(r), 2);
-	assert_finding(ics_anomaly_get(r->store, 2), LZ, "graceful", "critical");
+	assert_finding(nth_anomaly(r, 2), LZ, "graceful", "critical");
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + 1801 * S);
 	assert_int_equal(count_anomalies(r), 0);
@@ -410,7 +416,7 @@ lifetime_zero_by_state(void **state)
 static void
 lifetime_zero_by_vlan(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet ra = base_packet(BASE_ra), zero = base_packet(BASE_inc_ra);
 	struct packet ra20 = base_packet(BASE_ra);
 
@@ -434,9 +440,8 @@ lifetime_zero_by_vlan(void **state)
 static void
 lifetime_zero_under_flood(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_ra), up = base_packet(BASE_ra);
-	struct ics_anomaly_stats st;
 	struct ics_model_stats ms;
 	uint64_t t = learn(r);
 
@@ -451,11 +456,10 @@ lifetime_zero_under_flood(void **state)
 		set_encap(&q, vlan);
 		feed(r, &q, t + i * 10000);
 	}
-	ics_anomaly_stats(r->store, &st);
-	assert_int_equal(st.open, ICS_ANOMALY_OPEN_MAX);
-	assert_true(st.not_opened > 0);
+	assert_int_equal(detector(r, LZ)->fired - detector(r, LZ)->cleared, ICS_ANOMALY_OPEN_MAX);
 	feed_base(r, BASE_inc_ra, t + 10 * S);
-	const struct ics_anomaly *a = ics_anomaly_get(r->store, st.opened + 1);
+	assert_int_equal(detector(r, LZ)->fired - detector(r, LZ)->cleared, ICS_ANOMALY_OPEN_MAX);
+	const struct ics_anomaly *a = nth_anomaly(r, (unsigned)detector(r, LZ)->fired);
 	assert_non_null(a);
 	assert_finding(a, LZ, "graceful", "critical");
 	assert_int_equal(a->segment.vlan_outer, ICS_VLAN_NONE);
@@ -469,7 +473,7 @@ lifetime_zero_under_flood(void **state)
 static void
 flag_cleared_to_all(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t;
 
 	feed_base(r, BASE_ns, T0);
@@ -523,7 +527,7 @@ flag_cleared_to_all(void **state)
 static void
 flag_cleared_to_one(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_na_r0, t + S);
@@ -560,18 +564,18 @@ flag_cleared_to_one(void **state)
 
 	struct packet p = base_packet(BASE_na_r0);
 	set8(&p, 4, 0);
-	r = rig_new("detect.r0_victims=1");
+	r = router_rig("detect.r0_victims=1");
 	t = learn(r);
 	feed(r, &p, t + S);
 	assert_finding(the_anomaly(r), FC, "unsol_unicast", "critical");
-	assert_non_null(strstr(ics_engine_detector(r->engine, 1)->thresholds, "r0_victims 1 "));
+	assert_non_null(strstr(detector(r, FC)->thresholds, "r0_victims 1 "));
 	rig_free(r);
 }
 
 static void
 flag_cleared_variants(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_na);
 	uint64_t t = learn(r);
 
@@ -583,7 +587,7 @@ flag_cleared_variants(void **state)
 	assert_int_equal(ics_model_router_next(ics_engine_model(r->engine), 0)->state, ICS_ROUTER_DEFAULT);
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	p = base_packet(BASE_inc_na);
 	set_hex(&p, 26, "00005e005366");
@@ -593,7 +597,7 @@ flag_cleared_variants(void **state)
 	rig_free(r);
 
 	/* From an address that is not the router's. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	p = base_packet(BASE_inc_na);
 	set_src(&p, "fe80::66");
@@ -605,7 +609,7 @@ flag_cleared_variants(void **state)
 	rig_free(r);
 
 	/* A missing TLLA is no excuse. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	p = base_packet(BASE_inc_na);
 	set_len(&p, 24);
@@ -618,7 +622,7 @@ flag_cleared_variants(void **state)
 static void
 flag_cleared_without_effect(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet p = base_packet(BASE_inc_na);
 	uint64_t t = learn(r);
 
@@ -636,7 +640,7 @@ flag_cleared_without_effect(void **state)
 	rig_free(r);
 
 	/* Then one that has an effect. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed(r, &p, t + S);
 	feed_base(r, BASE_inc_na, t + 2 * S);
@@ -647,19 +651,19 @@ flag_cleared_without_effect(void **state)
 	rig_free(r);
 
 	/* A router that took itself out of service first. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + S);
 	feed_base(r, BASE_inc_na, t + 2 * S);
 	assert_int_equal(count_anomalies(r), 2);
-	const struct ics_anomaly *a = ics_anomaly_get(r->store, 2);
+	const struct ics_anomaly *a = nth_anomaly(r, 2);
 	assert_finding(a, FC, "ineffective", "info");
 	assert_string_equal(fact_text(a, "note"), "not a default router at the time");
 	assert_string_equal(fact_text(a, "router_state_before"), "retracted");
 	rig_free(r);
 
 	/* One that only ever announced prefixes. */
-	r = rig_new("detect.nondefault_ok=fe80::1");
+	r = router_rig("detect.nondefault_ok=fe80::1");
 	feed_base(r, BASE_inc_ra, T0);
 	feed_base(r, BASE_inc_na, T0 + S);
 	assert_finding(the_anomaly(r), FC, "unsol_all", "warn");
@@ -670,7 +674,7 @@ static void
 flag_cleared_modifiers(void **state)
 {
 	struct packet second = ra_from("fe80::2", MAC_R2, 1800, 0), p = base_packet(BASE_inc_na);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	add_ext(&p, ICS_PROTO_FRAGMENT, "0000000012345678");
@@ -683,7 +687,7 @@ flag_cleared_modifiers(void **state)
 
 	/* One source_only with and without another gateway: to the whole segment the only one counts more. */
 	for (unsigned i = 0; i < 2; i++) {
-		r = rig_new(NULL);
+		r = router_rig(NULL);
 		t = learn(r);
 		if (i == 1)
 			feed(r, &second, t);
@@ -694,7 +698,7 @@ flag_cleared_modifiers(void **state)
 		assert_int_equal(fact_value(the_anomaly(r), "default_routers_left"), i);
 		rig_free(r);
 	}
-	r = rig_new("detect.gateways=fe80::1");
+	r = router_rig("detect.gateways=fe80::1");
 	t = learn(r);
 	feed_base(r, BASE_na_r0, t + S);
 	assert_finding(the_anomaly(r), FC, "sol_unicast", "critical");
@@ -704,7 +708,7 @@ flag_cleared_modifiers(void **state)
 static void
 published_field_capture(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::20d:b9ff:fe43:59a5");
+	struct rig *r = router_rig("detect.gateways=fe80::20d:b9ff:fe43:59a5");
 
 	feed_base(r, BASE_na_lost_router, T0);
 	assert_finding(the_anomaly(r), FC, "sol_unicast", "critical");
@@ -712,7 +716,7 @@ published_field_capture(void **state)
 	assert_null(ics_fact_find(the_anomaly(r), "last_ra_lifetime_s"));
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	feed_base(r, BASE_na_lost_router, T0);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
@@ -723,7 +727,7 @@ flag_cleared_silent(void **state)
 {
 	struct packet host = base_packet(BASE_inc_na), hop = base_packet(BASE_inc_na), flag = base_packet(BASE_inc_na);
 	struct packet proxy = base_packet(BASE_na_r0), new_addr = base_packet(BASE_inc_na);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	set_src(&host, "fe80::10");
@@ -743,7 +747,7 @@ flag_cleared_silent(void **state)
 	set8(&new_addr, 4, 0);
 	feed(r, &new_addr, t + 5 * S);
 	assert_int_equal(count_anomalies(r), 0);
-	assert_int_equal(ics_engine_detector(r->engine, 1)->suppressed, 1);
+	assert_int_equal(detector(r, FC)->suppressed, 1);
 	/* The same address on another VLAN is another node. */
 	struct packet other = base_packet(BASE_inc_na);
 	set_encap(&other, "8100000a86dd");
@@ -757,7 +761,7 @@ static void
 flag_cleared_after_own_dad(void **state)
 {
 	struct packet dad = base_packet(BASE_dad);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	set_dst(&dad, "ff02::1:ff00:1");
@@ -766,12 +770,12 @@ flag_cleared_after_own_dad(void **state)
 	feed(r, &dad, t + S);
 	feed_base(r, BASE_inc_na, t + 61 * S - 1);
 	assert_int_equal(count_anomalies(r), 0);
-	assert_int_equal(ics_engine_detector(r->engine, 1)->suppressed, 1);
+	assert_int_equal(detector(r, FC)->suppressed, 1);
 	feed_base(r, BASE_inc_na, t + 61 * S);
 	assert_finding(the_anomaly(r), FC, "unsol_all", "critical");
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	set_smac(&dad, MAC_X);
 	feed(r, &dad, t + S);
@@ -783,7 +787,7 @@ flag_cleared_after_own_dad(void **state)
 static void
 flag_cleared_mixed_and_clears(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed_base(r, BASE_inc_na, t + S);
@@ -799,7 +803,7 @@ flag_cleared_mixed_and_clears(void **state)
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_na, t + S);
 	feed_base(r, BASE_ra, t + 100 * S);
@@ -812,7 +816,7 @@ flag_cleared_mixed_and_clears(void **state)
 	/* Without a reachable time ten minutes are enough. */
 	struct packet p = base_packet(BASE_ra);
 	set32(&p, 8, 0);
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	feed(r, &p, T0);
 	feed_base(r, BASE_na_r0, T0 + S);
 	feed(r, &p, T0 + 100 * S);
@@ -824,7 +828,7 @@ flag_cleared_mixed_and_clears(void **state)
 static void
 flag_cleared_is_capped(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct ics_anomaly_stats st;
 
 	for (unsigned i = 0; i < ICS_ANOMALY_OPEN_MAX + 50; i++) {
@@ -838,9 +842,9 @@ flag_cleared_is_capped(void **state)
 		feed(r, &na, T0 + i * MS);
 	}
 	ics_anomaly_stats(r->store, &st);
-	assert_int_equal(st.open, ICS_ANOMALY_OPEN_MAX);
-	assert_int_equal(st.not_opened, 50);
-	assert_int_equal(ics_engine_detector(r->engine, 1)->fired, ICS_ANOMALY_OPEN_MAX);
+	assert_true(st.not_opened >= 50);
+	assert_int_equal(count_anomalies(r), ICS_ANOMALY_OPEN_MAX);
+	assert_int_equal(detector(r, FC)->fired, ICS_ANOMALY_OPEN_MAX);
 	rig_free(r);
 }
 
@@ -853,7 +857,7 @@ not_violations(void **state)
 	static const enum base quiet[] = {BASE_ra,     BASE_rs,       BASE_ns,       BASE_dad,     BASE_na,
 					  BASE_query1, BASE_query2,   BASE_report1,  BASE_done1,   BASE_report2,
 					  BASE_ptb,    BASE_redirect, BASE_unreach4, BASE_unreach6};
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	struct packet no_slla = base_packet(BASE_ra);
 
 	remove_bytes(&no_slla, 16, 8);
@@ -871,7 +875,7 @@ not_violations(void **state)
 static void
 time_runs_backwards(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	/* Another capture, a day older: the clock goes on from where it was. */
@@ -887,7 +891,7 @@ time_runs_backwards(void **state)
 	rig_free(r);
 
 	/* Up to 100 ms is disorder between rings, and not rebased. */
-	r = rig_new(NULL);
+	r = router_rig(NULL);
 	t = learn(r);
 	feed_base(r, BASE_inc_ra, t + S);
 	feed_base(r, BASE_inc_ra, t + 950 * MS);
@@ -901,7 +905,7 @@ time_runs_backwards(void **state)
 static void
 whole_incident(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = router_rig(NULL);
 	uint64_t t = learn(r);
 
 	for (unsigned i = 0; i < 100; i++) {
@@ -910,11 +914,11 @@ whole_incident(void **state)
 	}
 	feed_base(r, BASE_inc_ra, t + 100 * 360 * S - 13 * S);
 	assert_int_equal(count_anomalies(r), 2);
-	assert_finding(ics_anomaly_get(r->store, 1), FC, "unsol_all", "critical");
+	assert_finding(nth_anomaly(r, 1), FC, "unsol_all", "critical");
 	ics_engine_anomalies(r->engine);
-	assert_int_equal(ics_anomaly_get(r->store, 1)->count, 100);
-	assert_string_equal(fact_text(ics_anomaly_get(r->store, 1), "variants"), "unsol_all,mixed");
-	assert_finding(ics_anomaly_get(r->store, 2), LZ, "graceful", "critical");
+	assert_int_equal(nth_anomaly(r, 1)->count, 100);
+	assert_string_equal(fact_text(nth_anomaly(r, 1), "variants"), "unsol_all,mixed");
+	assert_finding(nth_anomaly(r, 2), LZ, "graceful", "critical");
 	assert_int_equal(ics_model_router_next(ics_engine_model(r->engine), 0)->r0_count, 100);
 	rig_free(r);
 }

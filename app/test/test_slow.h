@@ -26,6 +26,7 @@ struct rig {
 	struct ics_inspect in;
 	struct ics_counters *counters;
 	uint64_t frame_no;
+	const char *watched; /* names of the detectors that the test is about, split by blanks; NULL: all */
 };
 
 static inline int
@@ -134,22 +135,52 @@ ra_from(const char *addr, const char *mac, unsigned lifetime_s, unsigned flags)
 	return p;
 }
 
-static inline unsigned
-count_anomalies(struct rig *r)
+/* The n-th anomaly of the watched detectors, from 1 on, in order of opening; NULL past the last. */
+static inline const struct ics_anomaly *
+nth_anomaly(struct rig *r, unsigned n)
 {
 	struct ics_anomaly_stats st;
 
+	ics_engine_anomalies(r->engine);
 	ics_anomaly_stats(r->store, &st);
-	return (unsigned)st.opened;
+	for (uint64_t id = 1; id <= st.opened; id++) {
+		const struct ics_anomaly *a = ics_anomaly_get(r->store, id);
+
+		if (a != NULL && (r->watched == NULL || strstr(r->watched, a->detector) != NULL) && --n == 0)
+			return a;
+	}
+	return NULL;
+}
+
+static inline unsigned
+count_anomalies(struct rig *r)
+{
+	unsigned n = 0;
+
+	while (nth_anomaly(r, n + 1) != NULL)
+		n++;
+	return n;
 }
 
 /* The only anomaly there ever was. */
 static inline const struct ics_anomaly *
 the_anomaly(struct rig *r)
 {
-	assert_int_equal(count_anomalies(r), 1);
-	ics_engine_anomalies(r->engine);
-	return ics_anomaly_get(r->store, 1);
+	assert_non_null(nth_anomaly(r, 1));
+	assert_null(nth_anomaly(r, 2));
+	return nth_anomaly(r, 1);
+}
+
+static inline const struct ics_detector_info *
+detector(struct rig *r, const char *name)
+{
+	const struct ics_detector_info *d;
+
+	for (unsigned i = 0; (d = ics_engine_detector(r->engine, i)) != NULL; i++)
+		if (strcmp(d->name, name) == 0)
+			return d;
+	fail_msg("no detector %s", name);
+	return NULL;
 }
 
 static inline const char *
