@@ -14,7 +14,7 @@
 
 #define HEAD 2
 #define ENTRY 4
-#define FRAMES_MAX 6000 /* in one run */
+#define FRAMES_MAX 1500 /* in one run */
 
 /* Octet 0 */
 #define CONF_GATEWAY 0x01
@@ -30,7 +30,7 @@
 #define S 1000000000ll
 static const int64_t steps[16] = {0,      1000,   1 * MS,  10 * MS,  100 * MS, 500 * MS,  1 * S,    3 * S,
 				  10 * S, 60 * S, 600 * S, 1800 * S, 9000 * S, 86400 * S, -50 * MS, -3600 * S};
-static const unsigned times[8] = {1, 2, 3, 10, 70, 300, 1100, 5000};
+static const unsigned times[8] = {1, 2, 3, 10, 40, 150, 500, 1200};
 
 /* What is varied from frame to frame of an entry, or'ed. */
 #define VARY_SMAC 0x08

@@ -111,6 +111,173 @@ seed_telemetry(void)
 	}
 }
 
+/* A capture file under construction. */
+struct file {
+	uint8_t b[16384];
+	size_t len;
+	bool swapped; /* not in this machine's order */
+};
+
+static void
+add32(struct file *f, uint32_t v)
+{
+	v = f->swapped ? __builtin_bswap32(v) : v;
+	memcpy(f->b + f->len, &v, 4);
+	f->len += 4;
+}
+
+static void
+add16(struct file *f, uint16_t v)
+{
+	v = f->swapped ? __builtin_bswap16(v) : v;
+	memcpy(f->b + f->len, &v, 2);
+	f->len += 2;
+}
+
+static void
+add_bytes(struct file *f, const uint8_t *p, uint32_t n)
+{
+	memcpy(f->b + f->len, p, n);
+	memset(f->b + f->len + n, 0, 3);
+	f->len += n;
+}
+
+static void
+pad(struct file *f)
+{
+	f->len = (f->len + 3) & ~(size_t)3;
+}
+
+/* The classic format; one of its magic numbers has records that are eight octets longer. */
+static void
+make_pcap(struct file *f, uint32_t magic, uint32_t link)
+{
+	uint8_t frame[FUZZ_FRAME_MAX];
+
+	add32(f, magic);
+	add16(f, 2);
+	add16(f, 4);
+	add32(f, 0);
+	add32(f, 0);
+	add32(f, 65535);
+	add32(f, link);
+	for (unsigned i = 0; i < 3; i++) {
+		uint32_t len = fuzz_unhex(fuzz_base(i), frame, sizeof(frame));
+
+		add32(f, 1463012000 + i);
+		add32(f, 999999);
+		add32(f, len);
+		add32(f, len + i);
+		if (magic == 0xa1b2cd34)
+			add_bytes(f, (const uint8_t[8]){0}, 8);
+		add_bytes(f, frame, len);
+	}
+}
+
+/* Length in front of a block's body and behind it, once it is known. */
+static void
+end_block(struct file *f, size_t start)
+{
+	uint32_t len = (uint32_t)(f->len - start) + 4, v = f->swapped ? __builtin_bswap32(len) : len;
+
+	memcpy(f->b + start + 4, &v, 4);
+	add32(f, len);
+}
+
+static size_t
+start_block(struct file *f, uint32_t type)
+{
+	size_t start = f->len;
+
+	add32(f, type);
+	add32(f, 0);
+	return start;
+}
+
+/* pcapng: a section, an interface with a resolution of its own, enhanced, simple and obsolete packets, statistics. */
+static void
+make_pcapng(struct file *f, uint32_t link, uint8_t resolution)
+{
+	uint8_t frame[FUZZ_FRAME_MAX];
+	size_t block = start_block(f, 0x0a0d0d0a);
+
+	add32(f, 0x1a2b3c4d);
+	add16(f, 1);
+	add16(f, 0);
+	add32(f, UINT32_MAX);
+	add32(f, UINT32_MAX);
+	end_block(f, block);
+	block = start_block(f, 1);
+	add16(f, (uint16_t)link);
+	add16(f, 0);
+	add32(f, 65535);
+	add16(f, 9);
+	add16(f, 1);
+	add_bytes(f, &resolution, 1);
+	pad(f);
+	add32(f, 0);
+	end_block(f, block);
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint32_t types[] = {6, 3, 2};
+		uint32_t len = fuzz_unhex(fuzz_base(i), frame, sizeof(frame));
+
+		block = start_block(f, types[i]);
+		if (types[i] == 6)
+			add32(f, 0);
+		if (types[i] == 2)
+			add32(f, 0);
+		if (types[i] != 3) {
+			add32(f, 0x00053299);
+			add32(f, 0x12345678 + i);
+			add32(f, len);
+		}
+		add32(f, len);
+		add_bytes(f, frame, len);
+		pad(f);
+		end_block(f, block);
+	}
+	block = start_block(f, 5);
+	add32(f, 0);
+	add32(f, 0x00053299);
+	add32(f, 0x12345678);
+	end_block(f, block);
+}
+
+static void
+seed_captures(void)
+{
+	static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34};
+	static const uint32_t link_types[] = {1, 101, 113, 276, 0, 108, 228, 229, 105};
+	static const uint8_t resolutions[] = {6, 9, 3, 0, 0x80 | 20, 0x80 | 63, 19, 127};
+	static struct file f;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(magics) * ICS_ARRAY_LEN(link_types); i++) {
+		f.len = 0;
+		f.swapped = i & 1;
+		make_pcap(&f, magics[i % ICS_ARRAY_LEN(magics)], link_types[i / ICS_ARRAY_LEN(magics)]);
+		write_seed("capture", "pcap", n++, f.b, f.len);
+	}
+	for (unsigned i = 0; i < 2 * ICS_ARRAY_LEN(resolutions); i++) {
+		f.len = 0;
+		f.swapped = i & 1;
+		make_pcapng(&f, link_types[i % ICS_ARRAY_LEN(link_types)], resolutions[i / 2]);
+		write_seed("capture", "pcapng", n++, f.b, f.len);
+	}
+}
+
+static void
+seed_config(void)
+{
+	static const char text[] =
+		"[detect]\nlearn_s = 60\ngateways = fe80::1, fe80::2\n[decode]\ntunnels = vxlan, gre\n"
+		"[port]\ndevice = net_tap0,iface=tap0\n[worker]\ncpus = 1-2\n\0"
+		"detect.learn_s=10\ndetect.mute=*@vlan10/2026-05-12T06:00Z\nworker.ring_bulk=4096";
+
+	write_seed("config", "both", 0, text, sizeof(text) - 1);
+	write_seed("config", "file", 0, text, strlen(text));
+}
+
 /* Every base packet in every link layer and tunnel that the mutator knows would be many; one of each kind will do. */
 static void
 seed_bases(void)
@@ -186,6 +353,8 @@ main(int argc, char **argv)
 	seed_bases();
 	seed_sequences();
 	seed_telemetry();
+	seed_captures();
+	seed_config();
 	for (int i = 2; i < argc; i++)
 		seed_capture(argv[i]);
 	return 0;
