@@ -195,6 +195,8 @@ prepare_shared(void)
 		fprintf(stderr, "icmpscope: not enough memory for the model: %s\n", strerror(errno));
 		return 1;
 	}
+	if (!run.shared.capture_time)
+		ics_engine_set_steady(run.engine);
 	ics_engine_publish_known(run.engine, &run.shared.known);
 	return 0;
 }

@@ -207,6 +207,31 @@ ticks(void **state)
 	rig_free(r);
 }
 
+/* Copies that were folded come up to a second late, and a record may have waited in a ring: neither moves the clock of
+ * a source whose time never runs back, nor do copies in a capture.
+ */
+static void
+late_records_do_not_shift_time(void **state)
+{
+	struct ics_record copies = {.ts_ns = T0,
+				    .vlan_outer = ICS_VLAN_NONE,
+				    .vlan_inner = ICS_VLAN_NONE,
+				    .flags = ICS_REC_COPIES,
+				    .class = ICS_CLASS_nd_ra};
+	struct rig *r = rig_new(NULL);
+	const struct ics_clock *c = ics_model_clock(ics_engine_model(r->engine));
+
+	feed_base(r, BASE_ra, T0 + S);
+	ics_engine_feed(r->engine, &copies, (struct ics_view){NULL, 0}, 0);
+	assert_int_equal(c->offset_ns, 0);
+	assert_int_equal(c->now_ns, T0 + S);
+	ics_engine_set_steady(r->engine);
+	feed_base(r, BASE_ra, T0);
+	assert_int_equal(c->offset_ns, 0);
+	assert_int_equal(c->now_ns, T0 + S);
+	rig_free(r);
+}
+
 static void
 learning_phase(void **state)
 {
@@ -312,6 +337,7 @@ main(void)
 		cmocka_unit_test(burst_equals_single),
 		cmocka_unit_test(known_routers),
 		cmocka_unit_test(ticks),
+		cmocka_unit_test(late_records_do_not_shift_time),
 		cmocka_unit_test(learning_phase),
 		cmocka_unit_test(detector_table),
 		cmocka_unit_test(random_records),

@@ -57,7 +57,7 @@ advance(struct ics_engine *e, uint64_t ts_ns)
 		e->started = true;
 		c->now_ns = t;
 	}
-	if (t + DISORDER_NS < c->now_ns) {
+	if (t + DISORDER_NS < c->now_ns && !e->steady) {
 		c->offset_ns += c->now_ns - t;
 		t = c->now_ns;
 	}
@@ -72,7 +72,8 @@ advance(struct ics_engine *e, uint64_t ts_ns)
 void
 ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_view frame, uint64_t frame_no)
 {
-	uint64_t ts = advance(e, rec->ts_ns);
+	/* Folded copies come up to a window later than they were: that is no disorder, and no news of the time. */
+	uint64_t ts = rec->flags & ICS_REC_COPIES ? e->clock->now_ns : advance(e, rec->ts_ns);
 	const struct ics_segment *seg = ics_model_count(e->model, rec);
 	struct ics_change change;
 	struct ics_msg msg;
@@ -80,6 +81,7 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	if (rec->flags & ICS_REC_COPIES) {
 		ics_anomaly_add_copies(e->anomalies, rec->frame_hash, 1 + (uint64_t)rec->repeats, rec->ts_ns);
 		ics_engine_add_stateful_copies(e, rec);
+		ics_detectors_copies(e->detectors, rec, seg);
 		return;
 	}
 	if (!ics_msg_parse(rec, frame, &msg))
@@ -117,6 +119,12 @@ ics_engine_tick(struct ics_engine *e, uint64_t ts_ns)
 	/* Idle time says nothing about disorder: a tick never moves the clock back or shifts it. */
 	if (e->started && ts_ns + e->clock->offset_ns > e->clock->now_ns)
 		advance(e, ts_ns);
+}
+
+void
+ics_engine_set_steady(struct ics_engine *e)
+{
+	e->steady = true;
 }
 
 struct ics_model *

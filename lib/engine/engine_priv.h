@@ -21,6 +21,7 @@ struct ics_engine {
 		enum ics_reason reason;
 	} recent[STATEFUL_RECENT];
 	bool started;
+	bool steady; /* the clock of the records never runs back */
 };
 
 /* known.c. After a message changed the model. */

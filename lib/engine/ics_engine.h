@@ -28,6 +28,8 @@ struct ics_engine_item {
 	uint64_t frame_no;
 };
 void ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n);
+/* The source's clock never runs back (live, by TSC): a late record is one that waited, nothing is rebased. */
+void ics_engine_set_steady(struct ics_engine *e);
 /* Time has passed without a record; ts_ns as in records. */
 void ics_engine_tick(struct ics_engine *e, uint64_t ts_ns);
 /* The set of known routers for the workers to read; the engine keeps it up to date. */
