@@ -31,6 +31,8 @@ apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 			e = ics_router_make(m, seg, &msg->src);
 		}
 	}
+	/* The last RAs of a router that goes away need not repeat what the others had (RFC 4861 6.2.5). */
+	out->ra = ics_prefix_heard(m, seg, msg, msg->ra.lifetime_s != 0 || e == NULL || e->r.last_nonzero_ra_ns == 0);
 	if (e == NULL)
 		return;
 	out->has_router = true;
@@ -196,6 +198,7 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	out->own_dad = out->kill = false;
 	out->match = ICS_MATCH_NONE;
 	out->source_first_ns = 0;
+	out->ra = NULL;
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;
 	seg = seg_by_id(m, s->id);

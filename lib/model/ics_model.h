@@ -7,6 +7,7 @@
 
 #include "ics_config.h"
 #include "ics_msg.h"
+#include "ics_prefix.h"
 #include "ics_table.h"
 #include "ics_timer.h"
 
@@ -96,6 +97,7 @@ struct ics_change {
 	enum ics_match match; /* which address of an NA is a router's */
 	struct ics_router before, after;
 	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
+	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 };
 
 struct ics_model;
@@ -115,6 +117,7 @@ uint64_t ics_model_binding_count(const struct ics_model *m);
 struct ics_model_stats {
 	uint64_t segments, routers, hosts, bindings;
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
+	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
 };
 void ics_model_stats(const struct ics_model *m, struct ics_model_stats *out);
 

@@ -40,6 +40,15 @@ struct ics_msg {
 	};
 };
 
+/* The options of an ND message one by one, as long as each has a length and is wholly there; at most
+ * ICS_ND_OPTIONS_MAX. Begin with off 0.
+ */
+struct ics_msg_options {
+	uint32_t off;
+	unsigned n;
+};
+bool ics_msg_option_next(const struct ics_msg *msg, struct ics_msg_options *it, struct ics_view *opt);
+
 /* False when the record has no frame or no message to parse. */
 bool ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out);
 

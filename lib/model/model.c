@@ -18,11 +18,15 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->hosts, sizeof(struct ics_host), 10, ICS_HOSTS_MAX, ics_hash_mix(seed, 3)) != 0 ||
 	    ics_table_init(&m->bindings, sizeof(struct ics_binding), 20, ICS_BINDINGS_MAX, ics_hash_mix(seed, 4)) !=
 		    0 ||
+	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
+	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
+			   ics_hash_mix(seed, 6)) != 0 ||
 	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
 		return NULL;
 	}
+	m->prefix_seed = ics_hash_mix(seed, 7);
 	for (unsigned i = 0; i < conf->detect.gateways.n; i++)
 		m->gateway_last_byte[conf->detect.gateways.ip[i].b[15]] = 1;
 	return m;
@@ -37,6 +41,8 @@ ics_model_free(struct ics_model *m)
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
 	ics_table_fini(&m->bindings);
+	ics_table_fini(&m->prefixes);
+	ics_table_fini(&m->advertisers);
 	ics_timers_fini(&m->clock.timers);
 	free(m->by_id);
 	free(m);
@@ -147,4 +153,5 @@ ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
 	out->routers = m->routers.count;
 	out->hosts = m->hosts.count;
 	out->bindings = m->bindings.count;
+	out->prefixes = m->prefixes.count;
 }

@@ -4,11 +4,18 @@
 
 #include "ics_model.h"
 
+/* Entries of a segment by when they were heard: those heard once, those heard again. */
+enum { ICS_PREFIX_ONCE, ICS_PREFIX_AGAIN, ICS_PREFIX_LISTS };
+struct ics_prefix_list {
+	uint32_t newest, oldest;
+};
+
 struct seg_entry {
 	struct ics_table_head head;
 	uint64_t key;     /* pack_segment_key() */
 	uint32_t routers; /* first of its list, newest first; index */
-	uint32_t pad;
+	struct ics_prefix_list prefix[ICS_PREFIX_LISTS];
+	uint32_t prefixes;
 	struct ics_segment s;
 };
 
@@ -31,6 +38,9 @@ struct ics_model {
 	struct ics_config conf;
 	struct ics_clock clock;
 	struct ics_table segments, routers, hosts, bindings;
+	struct ics_table prefixes, advertisers;
+	struct ics_ra_view ra; /* of the latest RA */
+	uint64_t prefix_seed;
 	struct seg_entry *last_seg; /* that of the last record: they come in runs */
 	uint32_t *by_id;            /* indexes of routers in order of id */
 	uint32_t last_router_id;
@@ -58,6 +68,15 @@ void ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct ro
 			   const struct ics_msg *msg);
 void ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e,
 			  enum ics_router_state state);
+
+/* prefix.c. What an RA announces, learned when the message is strict. counts: it is one of those that a router sends
+ * while it is in service, so what it leaves out is missing.
+ */
+const struct ics_ra_view *ics_prefix_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
+					   bool counts);
+
+/* ra_items.c. The items of an RA without what is known of them; returns how many more there were than room. */
+unsigned ics_ra_items(const struct ics_msg *msg, uint64_t seed, struct ics_ra_view *out);
 
 /* host.c. The MAC that sent msg: index, 0 without MAC or memory. */
 uint32_t ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint);

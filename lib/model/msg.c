@@ -71,6 +71,21 @@ walk_options(struct ics_view icmp, uint32_t off, struct options *o)
 	}
 }
 
+bool
+ics_msg_option_next(const struct ics_msg *msg, struct ics_msg_options *it, struct ics_view *opt)
+{
+	uint32_t len;
+
+	if (it->off == 0)
+		it->off = msg->class == ICS_CLASS_nd_ra ? 16 : msg->class == ICS_CLASS_nd_rs ? 8 : 24;
+	len = ics_view_u8(msg->icmp, it->off + 1) * 8u;
+	if (len == 0 || !ics_view_has(msg->icmp, it->off, len) || it->n++ >= ICS_ND_OPTIONS_MAX)
+		return false;
+	*opt = ics_view_sub(msg->icmp, it->off, len);
+	it->off += len;
+	return true;
+}
+
 static bool
 parse_ra(struct ics_msg *m)
 {

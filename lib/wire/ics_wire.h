@@ -348,6 +348,7 @@ enum {
 	ICS_OPT_EARO = 33,
 	ICS_OPT_CAPTIVE_PORTAL = 37,
 	ICS_OPT_PREF64 = 38,
+	ICS_OPT_ENCRYPTED_DNS = 144,
 };
 
 /* RA flags octet I+5 and NA flags octet I+4 (RFC 4861 4.2, 4.4; RFC 4191 2.2) */
