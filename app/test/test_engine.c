@@ -54,6 +54,102 @@ ns_without_slla(void **state)
 	rig_free(r);
 }
 
+/* A fragment of an echo request: len octets from start on, of which the first is fill. */
+static struct packet
+fragment(uint32_t start, uint32_t len, bool more, uint8_t fill)
+{
+	struct packet p = base_packet(BASE_na);
+	char hdr[32];
+
+	set_len(&p, 0);
+	append_zero(&p, len);
+	set8(&p, 0, start == 0 ? 0x80 : fill);
+	set8(&p, 7, fill);
+	snprintf(hdr, sizeof(hdr), "0000 %04x 000000%02x", start | more, 7);
+	add_ext(&p, ICS_PROTO_FRAGMENT, hdr);
+	return p;
+}
+
+static uint64_t
+overlaps(struct rig *r)
+{
+	return ics_engine_reason_count(r->engine, ICS_REASON_ip6_frag_overlap);
+}
+
+static void
+overlapping_fragments(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet first = fragment(0, 64, true, 1), over = fragment(56, 64, false, 2);
+	const struct ics_counters *c = ics_engine_reason_counters(r->engine);
+	struct ics_view exemplar;
+	uint32_t wire_len;
+
+	feed(r, &first, T0);
+	assert_int_equal(overlaps(r), 0);
+	feed(r, &over, T0 + S);
+	assert_int_equal(overlaps(r), 1);
+	/* Another copy of the offender offends again, as a folded one does. */
+	feed(r, &over, T0 + 2 * S);
+	assert_int_equal(overlaps(r), 2);
+	assert_int_equal(ics_count_get(&c->note[ICS_REASON_ip6_frag_overlap].first_ns), T0 + S);
+	assert_int_equal(ics_count_get(&c->note[ICS_REASON_ip6_frag_overlap].last_ns), T0 + 2 * S);
+	exemplar = ics_count_exemplar(c, ICS_REASON_ip6_frag_overlap, &wire_len);
+	assert_int_equal(exemplar.len, 126);
+	assert_int_equal(wire_len, 126);
+	assert_int_equal(exemplar.p[14 + 40 + 3], 56); /* offset of the fragment header */
+	rig_free(r);
+}
+
+static void
+fragments_that_do_not_overlap(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet first = fragment(0, 64, true, 1), next = fragment(64, 64, false, 2);
+	struct packet other = fragment(56, 64, false, 2), changed = fragment(0, 64, true, 3);
+
+	feed(r, &first, T0);
+	feed(r, &first, T0 + MS); /* an exact duplicate */
+	feed(r, &next, T0 + 2 * MS);
+	set_src(&other, "fe80::99"); /* another sender with the same number */
+	feed(r, &other, T0 + 3 * MS);
+	other = fragment(56, 64, false, 2);
+	feed(r, &other, T0 + 60 * S); /* the number is used anew */
+	assert_int_equal(overlaps(r), 0);
+	rig_free(r);
+
+	/* The same octets with other contents are no duplicate. */
+	r = rig_new(NULL);
+	feed(r, &first, T0);
+	feed(r, &changed, T0 + MS);
+	assert_int_equal(overlaps(r), 1);
+	rig_free(r);
+}
+
+/* Past the cap the datagram that was not heard of for longest is forgotten, the latest ones are known. */
+static void
+fragment_table_is_capped(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet p = fragment(0, 64, true, 1), over = fragment(56, 64, false, 2);
+
+	for (unsigned i = 0; i < 6000; i++) {
+		set_hex(&p, 0, "80000000");
+		p.b[p.l3 + 40 + 6] = (uint8_t)(i >> 8);
+		p.b[p.l3 + 40 + 7] = (uint8_t)i;
+		feed(r, &p, T0 + i * MS);
+	}
+	over.b[over.l3 + 40 + 6] = (uint8_t)(5999 >> 8);
+	over.b[over.l3 + 40 + 7] = (uint8_t)(5999 & 0xff);
+	feed(r, &over, T0 + 6000 * MS);
+	assert_int_equal(overlaps(r), 1);
+	over.b[over.l3 + 40 + 6] = 0;
+	over.b[over.l3 + 40 + 7] = 0;
+	feed(r, &over, T0 + 6001 * MS);
+	assert_int_equal(overlaps(r), 1);
+	rig_free(r);
+}
+
 /* Folded copies of a message that broke a stateful rule break it too. */
 static void
 copies_count_for_stateful_rules(void **state)
@@ -333,6 +429,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_reach_segment_and_anomaly),
 		cmocka_unit_test(ns_without_slla),
+		cmocka_unit_test(overlapping_fragments),
+		cmocka_unit_test(fragments_that_do_not_overlap),
+		cmocka_unit_test(fragment_table_is_capped),
 		cmocka_unit_test(copies_count_for_stateful_rules),
 		cmocka_unit_test(burst_equals_single),
 		cmocka_unit_test(known_routers),

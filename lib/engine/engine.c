@@ -22,7 +22,11 @@ ics_engine_new(const struct ics_config *conf, uint64_t seed)
 	e->conf = *conf;
 	e->model = ics_model_new(&e->conf, ics_hash_mix(seed, 1));
 	e->anomalies = ics_anomaly_store_new();
-	if (e->model != NULL && e->anomalies != NULL)
+	e->stateful = aligned_alloc(64, sizeof(*e->stateful));
+	if (e->stateful != NULL)
+		memset(e->stateful, 0, sizeof(*e->stateful));
+	if (e->model != NULL && e->anomalies != NULL && e->stateful != NULL &&
+	    ics_fragments_init(e, ics_hash_mix(seed, 3)) == 0)
 		e->detectors = ics_detectors_new(&e->conf, e->model, e->anomalies, ics_hash_mix(seed, 2));
 	if (e->detectors == NULL) {
 		ics_engine_free(e);
@@ -40,6 +44,8 @@ ics_engine_free(struct ics_engine *e)
 		return;
 	ics_detectors_free(e->detectors);
 	ics_anomaly_store_free(e->anomalies);
+	ics_table_fini(&e->fragments);
+	free(e->stateful);
 	ics_model_free(e->model);
 	free(e);
 }
@@ -69,6 +75,18 @@ advance(struct ics_engine *e, uint64_t ts_ns)
 	return t;
 }
 
+/* A shape that hides messages from filters (RFC 6980, 7113). */
+static bool
+is_suspect(const struct ics_record *rec)
+{
+	if (rec->flags & ICS_REC_IP4)
+		return false;
+	if (rec->flags & (ICS_REC_EVASION | ICS_REC_FRAGMENT))
+		return true;
+	return (rec->class == ICS_CLASS_nd_ra || rec->class == ICS_CLASS_nd_redirect) &&
+	       ics_reasons_has(&rec->reasons, ICS_REASON_nd_ext_header);
+}
+
 void
 ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_view frame, uint64_t frame_no)
 {
@@ -84,6 +102,8 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 		ics_detectors_copies(e->detectors, rec, seg);
 		return;
 	}
+	if (is_suspect(rec))
+		ics_engine_look_hidden(e, rec, frame, seg, ts, frame_no);
 	if (!ics_msg_parse(rec, frame, &msg))
 		return;
 	msg.ts_ns = ts;
@@ -149,5 +169,17 @@ ics_engine_detector(struct ics_engine *e, unsigned i)
 uint64_t
 ics_engine_reason_count(const struct ics_engine *e, enum ics_reason n)
 {
-	return (unsigned)n < ICS_REASON_COUNT ? e->reason[n] : 0;
+	return (unsigned)n < ICS_REASON_COUNT ? ics_count_get(&e->stateful->reason[n]) : 0;
+}
+
+const struct ics_counters *
+ics_engine_reason_counters(const struct ics_engine *e)
+{
+	return e->stateful;
+}
+
+void
+ics_engine_note_loss(struct ics_engine *e)
+{
+	ics_detectors_note_loss(e->detectors, e->clock->now_ns);
 }

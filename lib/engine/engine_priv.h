@@ -6,6 +6,8 @@
 
 /* Frames that fired a stateful rule of late: their folded copies fire it too. */
 #define STATEFUL_RECENT 256
+/* Datagrams whose fragments are looked at together. */
+#define FRAGMENTS_MAX 4096
 
 struct ics_engine {
 	struct ics_config conf;
@@ -15,7 +17,9 @@ struct ics_engine {
 	struct ics_clock *clock; /* the model's */
 	struct ics_known *known; /* NULL: nobody reads it */
 	uint32_t known_segments; /* whose gateways are in the set */
-	uint64_t reason[ICS_REASON_COUNT];
+	struct ics_counters *stateful; /* of it, the rules that only the slow half can judge */
+	struct ics_table fragments;
+	uint64_t fragment_evictions, fragment_ranges_full;
 	struct {
 		uint64_t frame_hash;
 		enum ics_reason reason;
@@ -26,7 +30,13 @@ struct ics_engine {
 
 /* known.c. After a message changed the model. */
 void ics_engine_note_known(struct ics_engine *e, const struct ics_change *c);
+/* fragment.c */
+int ics_fragments_init(struct ics_engine *e, uint64_t seed);
+/* Of a frame with fragments, extension headers or a chain that cannot be followed: overlaps, and what it hides. */
+void ics_engine_look_hidden(struct ics_engine *e, const struct ics_record *rec, struct ics_view frame,
+			    const struct ics_segment *seg, uint64_t ts_ns, uint64_t frame_no);
 /* stateful.c */
+void ics_engine_fire(struct ics_engine *e, enum ics_reason reason, const struct ics_record *rec, struct ics_view frame);
 void ics_engine_check_stateful(struct ics_engine *e, const struct ics_msg *msg, const struct ics_change *c);
 void ics_engine_add_stateful_copies(struct ics_engine *e, const struct ics_record *rec);
 

@@ -7,6 +7,7 @@
 
 #include "ics_anomaly.h"
 #include "ics_config.h"
+#include "ics_count.h"
 #include "ics_detect.h"
 #include "ics_model.h"
 #include "ics_record.h"
@@ -41,5 +42,11 @@ struct ics_anomaly_store *ics_engine_anomalies(struct ics_engine *e);
 const struct ics_detector_info *ics_engine_detector(struct ics_engine *e, unsigned i);
 /* Rules that only the slow half can judge (ICS_REASON_STATEFUL): how often each fired. */
 uint64_t ics_engine_reason_count(const struct ics_engine *e, enum ics_reason n);
+/* The same with the first and latest time and the first frame of each, as ics_count_exemplar() and
+ * ics_count_snapshot_add() read them; all else in it is 0.
+ */
+const struct ics_counters *ics_engine_reason_counters(const struct ics_engine *e);
+/* Records were lost before they came here. */
+void ics_engine_note_loss(struct ics_engine *e);
 
 #endif

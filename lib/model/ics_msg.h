@@ -49,6 +49,10 @@ struct ics_msg_options {
 };
 bool ics_msg_option_next(const struct ics_msg *msg, struct ics_msg_options *it, struct ics_view *opt);
 
+/* MACs and addresses alone, of a frame whose message cannot be found or is in another fragment. False without an IP
+ * header.
+ */
+bool ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out);
 /* False when the record has no frame or no message to parse. */
 bool ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out);
 

@@ -133,22 +133,20 @@ parse_neighbor(struct ics_msg *m)
 }
 
 bool
-ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
+ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
 {
 	uint32_t ether;
 
-	if (rec->l4_off == 0 || (rec->flags & (ICS_REC_COPIES | ICS_REC_UNPARSED)) || rec->class >= ICS_CLASS_COUNT)
+	if ((rec->flags & ICS_REC_COPIES) || rec->class >= ICS_CLASS_COUNT)
 		return false;
 	*out = (struct ics_msg){
 		.rec = rec,
 		.frame = frame,
-		.icmp = ics_view_sub(frame, rec->l4_off, rec->ilen),
 		.ts_ns = rec->ts_ns,
 		.class = rec->class,
 		.strict = (rec->flags & ICS_REC_STRICT) != 0,
 		.lenient = (rec->flags & ICS_REC_LENIENT) != 0,
 	};
-	out->cut = out->icmp.len < rec->ilen;
 	if (find_ether(rec, frame, &ether)) {
 		out->has_mac = true;
 		out->dmac = ics_mac_from(frame.p + ether);
@@ -165,6 +163,16 @@ ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_ms
 		out->src = ics_ip_from6(frame.p + rec->l3_off + 8);
 		out->dst = ics_ip_from6(frame.p + rec->l3_off + 24);
 	}
+	return true;
+}
+
+bool
+ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
+{
+	if (rec->l4_off == 0 || (rec->flags & ICS_REC_UNPARSED) || !ics_msg_parse_outer(rec, frame, out))
+		return false;
+	out->icmp = ics_view_sub(frame, rec->l4_off, rec->ilen);
+	out->cut = out->icmp.len < rec->ilen;
 	switch (out->class) {
 	case ICS_CLASS_nd_ra:
 		return parse_ra(out);

@@ -141,6 +141,8 @@ reason_details(const struct ics_report *r, bool *bad)
 	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
 		const struct ics_reason_info *info = ics_reason_info(i);
 		uint64_t n = r->counts->reason[i] + ics_engine_reason_count(r->engine, (enum ics_reason)i);
+		const struct ics_counters *stateful = ics_engine_reason_counters(r->engine);
+		bool is_stateful = (info->flags & ICS_REASON_STATEFUL) != 0;
 		struct ics_view v = {NULL, 0};
 		uint32_t wire_len = 0;
 		json_t *d;
@@ -154,9 +156,16 @@ reason_details(const struct ics_report *r, bool *bad)
 		set(d, "rfc", json_string(info->rfc), bad);
 		set(d, "condition", json_string(info->condition), bad);
 		set(d, "receiver", json_string(info->receiver), bad);
-		set(d, "first", iso_time_or_null(r->counts->reason_first_ns[i]), bad);
-		set(d, "last", iso_time_or_null(r->counts->reason_last_ns[i]), bad);
-		if (r->counters != NULL)
+		set(d, "first", iso_time_or_null(is_stateful ? ics_count_get(&stateful->note[i].first_ns)
+							    : r->counts->reason_first_ns[i]),
+		    bad);
+		set(d, "last",
+		    iso_time_or_null(is_stateful ? ics_count_get(&stateful->note[i].last_ns)
+						 : r->counts->reason_last_ns[i]),
+		    bad);
+		if (is_stateful)
+			v = ics_count_exemplar(stateful, i, &wire_len);
+		else if (r->counters != NULL)
 			v = ics_count_exemplar(r->counters, i, &wire_len);
 		if (v.len != 0) {
 			set(d, "frame_hex", hex(v), bad);

@@ -161,10 +161,14 @@ static void
 print_reasons(FILE *out, const struct ics_report *r)
 {
 	bool any = false;
+	const struct ics_counters *stateful = ics_engine_reason_counters(r->engine);
 	char num[32], first[32], last[32];
 
 	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
 		const struct ics_reason_info *info = ics_reason_info(i);
+		bool is_stateful = (info->flags & ICS_REASON_STATEFUL) != 0;
+		uint64_t first_ns = is_stateful ? ics_count_get(&stateful->note[i].first_ns) : r->counts->reason_first_ns[i];
+		uint64_t last_ns = is_stateful ? ics_count_get(&stateful->note[i].last_ns) : r->counts->reason_last_ns[i];
 		uint64_t n = r->counts->reason[i] + ics_engine_reason_count(r->engine, (enum ics_reason)i);
 
 		if (n == 0)
@@ -174,10 +178,9 @@ print_reasons(FILE *out, const struct ics_report *r)
 		any = true;
 		fprintf(out, INDENT "%12s %-32s %s: %s\n", grouped(n, num), info->name,
 			ics_severity_name(info->severity), info->condition);
-		if (r->counts->reason_first_ns[i] != 0)
-			fprintf(out, INDENT "%12s first %s, last %s\n", "",
-				ics_report_time(r->counts->reason_first_ns[i], first),
-				ics_report_time(r->counts->reason_last_ns[i], last));
+		if (first_ns != 0)
+			fprintf(out, INDENT "%12s first %s, last %s\n", "", ics_report_time(first_ns, first),
+				ics_report_time(last_ns, last));
 	}
 	if (!any)
 		fputs("No message breaks a rule.\n", out);
