@@ -299,7 +299,7 @@ hosts_and_bindings(void **state)
 	b = ics_model_binding_find(m, 0, &h);
 	assert_non_null(b);
 	assert_true(b->flags & ICS_BINDING_TENTATIVE);
-	assert_int_equal(b->dad_ns, T0);
+	assert_int_equal(b->dad_at, ICS_COARSE(T0));
 	feed_base(r, BASE_rs, T0 + S);
 	assert_false(b->flags & ICS_BINDING_TENTATIVE);
 	feed_base(r, BASE_ns, T0 + 2 * S);

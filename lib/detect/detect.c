@@ -32,9 +32,20 @@ _Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word"
 struct ics_detectors {
 	struct ics_config conf;
 	uint64_t classes; /* that any detector asked for */
+	struct ics_model *model;
 	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
 };
+
+static void
+on_dad_over(void *ctx, const struct ics_dad *dad)
+{
+	struct ics_detectors *s = ctx;
+
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->dad_over != NULL)
+			s->d[i].ops->dad_over(&s->d[i], dad);
+}
 
 struct ics_detectors *
 ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct ics_anomaly_store *store,
@@ -45,6 +56,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 	if (s == NULL)
 		return NULL;
 	s->conf = *conf;
+	s->model = model;
 	for (unsigned i = 0; i < N_DETECTORS; i++) {
 		struct ics_detector *d = &s->d[i];
 
@@ -64,6 +76,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 		}
 		s->classes |= d->ops->classes;
 	}
+	ics_model_on_dad_over(model, on_dad_over, s);
 	return s;
 }
 
@@ -84,6 +97,7 @@ ics_detectors_free(struct ics_detectors *s)
 		if (d->ops != NULL && d->ops->fini != NULL)
 			d->ops->fini(d);
 	}
+	ics_model_on_dad_over(s->model, NULL, NULL);
 	free(s);
 }
 
@@ -91,11 +105,12 @@ void
 ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
 {
 	uint64_t bit = 1ull << msg->class;
+	bool valid = msg->strict || msg->lenient;
 
-	if (!(s->classes & bit) || change->segment == NULL || (!msg->strict && !msg->lenient))
+	if (!(s->classes & bit) || change->segment == NULL)
 		return;
 	for (unsigned i = 0; i < N_DETECTORS; i++)
-		if (s->d[i].ops->classes & bit)
+		if ((s->d[i].ops->classes & bit) && (valid || s->d[i].ops->invalid_too))
 			s->d[i].ops->message(&s->d[i], msg, change);
 }
 
@@ -112,6 +127,16 @@ void
 ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns)
 {
 	s->shared.last_loss_ns = now_ns;
+}
+
+void
+ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg)
+{
+	if (seg == NULL || rec->class >= ICS_CLASS_COUNT)
+		return;
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->copies != NULL && (s->d[i].ops->classes >> rec->class & 1))
+			s->d[i].ops->copies(&s->d[i], rec, seg);
 }
 
 void

@@ -35,6 +35,8 @@ void ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, co
 			  uint8_t type);
 /* Records were lost on their way at this time (of the model's clock): what was not heard may have been said. */
 void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
+/* Further copies of a frame that went before (ICS_REC_COPIES). */
+void ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg);
 /* Brings the evidence of anomalies up to date where updates were held back because they came too fast. */
 void ics_detectors_settle(struct ics_detectors *s);
 /* Detector i with its counters, NULL past the last. */

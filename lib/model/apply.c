@@ -52,11 +52,12 @@ apply_dad(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
 	struct ics_binding *b;
 
 	if (msg->has_mac) {
+		ics_dad_probed(m, seg, msg, out);
 		bool is_new = ics_binding_get(m, seg, &msg->na.target) == NULL;
 
-		b = ics_binding_claim(m, seg, &msg->na.target, &msg->smac, host, msg->ts_ns, ICS_CLAIM_KEEP);
+		b = ics_binding_claim(m, seg, &msg->na.target, &msg->smac, host, msg->ts_ns, ICS_CLAIM_PROBE);
 		if (b != NULL) {
-			b->dad_ns = msg->ts_ns;
+			b->dad_at = ICS_COARSE(msg->ts_ns);
 			if (is_new)
 				b->flags |= ICS_BINDING_TENTATIVE;
 		}
@@ -93,6 +94,7 @@ apply_ns(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 		b->flags &= ~ICS_BINDING_TENTATIVE;
 		out->source_first_ns = b->first_ns;
 	}
+	ics_solicit_asked(m, seg, msg, out);
 }
 
 /* RFC 4861 7.2.5 as seen from outside: with override, without TLLA, or with the MAC that hosts have anyway, the
@@ -160,16 +162,38 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 		return;
 
 	b = ics_binding_get(m, seg, &msg->na.target);
+	ics_solicit_answered(m, seg, msg, b);
+	ics_dad_answered(m, seg, msg, out);
 	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
 	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
 			      msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE : ICS_CLAIM_KEEP);
-	if (b != NULL)
-		b->flags &= ~ICS_BINDING_TENTATIVE;
+	if (b != NULL) {
+		b->flags &= ~(ICS_BINDING_TENTATIVE | ICS_BINDING_OVERRIDE | ICS_BINDING_SOLICITED);
+		if (msg->na.flags & ICS_NA_FLAG_OVERRIDE)
+			b->flags |= ICS_BINDING_OVERRIDE;
+		if (msg->na.flags & ICS_NA_FLAG_SOLICITED)
+			b->flags |= ICS_BINDING_SOLICITED;
+	}
 	if (msg->na.flags & ICS_NA_FLAG_ROUTER) {
 		ics_host_flag(m, seg, host, ICS_HOST_ROUTER_HINT);
 		if (b != NULL)
 			b->flags |= ICS_BINDING_ROUTER;
 	}
+}
+
+/* RFC 4861 8.3: the target's link-layer address is learned from a redirect as from an NA with override. */
+static void
+apply_redirect(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
+{
+	struct ics_binding *b;
+
+	if (!msg->strict || !msg->has_mac)
+		return;
+	ics_host_heard(m, seg, msg, 0);
+	b = ics_binding_get(m, seg, &msg->redirect.target);
+	/* Only what is known is compared: a redirect proves nothing of its target. */
+	if (msg->redirect.has_tlla && b != NULL)
+		ics_binding_claim(m, seg, &msg->redirect.target, &msg->redirect.tlla, b->host, b->last_ns, ICS_CLAIM_KEEP);
 }
 
 static void
@@ -183,7 +207,8 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 	host = ics_host_heard(m, seg, msg, 0);
 	if (!msg->has_mac)
 		return;
-	b = ics_binding_claim(m, seg, &msg->src, &msg->smac, host, msg->ts_ns, ICS_CLAIM_REPLACE);
+	b = ics_binding_claim(m, seg, &msg->src, msg->rs.has_slla ? &msg->rs.slla : &msg->smac, host, msg->ts_ns,
+			      ICS_CLAIM_REPLACE);
 	if (b != NULL)
 		b->flags &= ~ICS_BINDING_TENTATIVE;
 }
@@ -198,6 +223,11 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	out->own_dad = out->kill = false;
 	out->match = ICS_MATCH_NONE;
 	out->source_first_ns = 0;
+	out->claim.claims = out->claim.known = out->claim.differs = out->claim.replaced = false;
+	out->new_host = out->new_address = out->dad_started = false;
+	out->dad = NULL;
+	out->asker = NULL;
+	m->change = out;
 	out->ra = NULL;
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;
@@ -214,6 +244,9 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 		break;
 	case ICS_CLASS_nd_rs:
 		apply_rs(m, seg, msg);
+		break;
+	case ICS_CLASS_nd_redirect:
+		apply_redirect(m, seg, msg);
 		break;
 	default:
 		break;

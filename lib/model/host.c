@@ -14,7 +14,7 @@ struct binding_key {
 	uint32_t segment;
 };
 
-_Static_assert(sizeof(struct ics_binding) <= 72, "a million of them, with their index, fit into 90 MB");
+_Static_assert(sizeof(struct ics_binding) <= 80, "a million of them, with their index, fit into 90 MB");
 
 static struct ics_host *
 host_at(const struct ics_model *m, uint32_t i)
@@ -150,6 +150,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 		if (i == 0)
 			return 0;
 		host_at(m, i)->first_ns = msg->ts_ns;
+		m->change->new_host = true;
 		seg->s.hosts++;
 	}
 	h = host_at(m, i);
@@ -186,11 +187,18 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		  uint32_t host, uint64_t ts_ns, enum ics_claim how)
 {
 	struct binding_key key = {*addr, seg->s.id};
+	struct ics_claim_change *claim = NULL;
 	struct ics_binding *b;
 	uint32_t i;
 
 	if (ics_ip6_is_multicast(addr->b) || ics_ip6_is_unspecified(addr->b) || ics_ip6_is_loopback(addr->b))
 		return NULL;
+	if (how != ICS_CLAIM_PROBE) {
+		claim = &m->change->claim;
+		claim->claims = true;
+		claim->addr = *addr;
+		claim->claimed = *mac;
+	}
 	i = ics_table_find(&m->bindings, &key);
 	if (i == 0) {
 		if (m->bindings.count >= ICS_BINDINGS_MAX)
@@ -201,10 +209,18 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		b = binding_at(m, i);
 		b->first_ns = ts_ns;
 		b->mac = *mac;
+		b->flags = ics_binding_mac_flags(m, mac);
+		if (claim != NULL)
+			m->change->new_address = true;
 		seg->s.bindings++;
 		link_binding(m, i, host);
 	} else {
 		b = binding_at(m, i);
+		if (claim != NULL) {
+			claim->known = true;
+			if (!ics_mac_equal(&b->mac, mac))
+				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE);
+		}
 		if (how == ICS_CLAIM_REPLACE)
 			b->mac = *mac;
 		if (b->host != host && (how == ICS_CLAIM_REPLACE || b->host == 0)) {
@@ -213,6 +229,10 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		}
 	}
 	b->last_ns = ts_ns;
+	if (claim != NULL) {
+		claim->flags = b->flags;
+		claim->changes = b->changes;
+	}
 	return b;
 }
 

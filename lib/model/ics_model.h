@@ -7,6 +7,7 @@
 
 #include "ics_config.h"
 #include "ics_msg.h"
+#include "ics_sketch.h"
 #include "ics_prefix.h"
 #include "ics_table.h"
 #include "ics_timer.h"
@@ -36,6 +37,14 @@ struct ics_segment {
 	uint32_t routers, default_routers, hosts, bindings;
 	uint32_t
 		router_hosts; /* of the hosts: MACs that acted as routers (sent an RA, or an NA with the router flag) */
+	uint64_t dads;        /* detections of duplicate addresses that began */
+	/* Solicitations for hosts known to be live, and how many of them were seen answered; in this window and the one
+	 * before.
+	 */
+	struct {
+		uint64_t start_ns;
+		uint32_t asked, answered, last_asked, last_answered;
+	} seen;
 };
 
 #define ICS_ROUTER_MACS 4
@@ -72,15 +81,89 @@ struct ics_host {
 /* An address and the MAC that claims it, RFC 4861 7.2. */
 #define ICS_BINDING_ROUTER 0x01    /* an NA for it had the router flag */
 #define ICS_BINDING_TENTATIVE 0x02 /* only ever asked for by duplicate address detection (RFC 4862 5.4) */
+#define ICS_BINDING_OVERRIDE 0x04  /* of the latest NA about it */
+#define ICS_BINDING_SOLICITED 0x08 /* likewise */
+#define ICS_BINDING_PROXY 0x10     /* its MAC is in detect.proxies */
+#define ICS_BINDING_ANYCAST 0x20   /* its MAC is in detect.anycast_gw_macs */
+#define ICS_BINDING_FHRP 0x40      /* its MAC is one of a first-hop redundancy protocol */
+#define ICS_BINDING_DISPUTED 0x80  /* claimed for two MACs */
 struct ics_binding {
 	struct ics_table_head head;
 	struct ics_ip addr; /* with segment the key */
 	uint32_t segment;
 	struct ics_mac mac;
 	uint8_t flags, spare;
+	struct ics_mac prev; /* the MAC before this one, zero when there was none */
+	uint16_t changes;    /* of the MAC; saturates */
 	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
 	uint32_t older, newer; /* in the list of that host */
-	uint64_t first_ns, last_ns, dad_ns;
+	uint64_t first_ns, last_ns;
+	uint32_t dad_at, moved_at; /* ICS_COARSE(): its latest DAD, the latest change of its MAC; 0: never */
+};
+
+/* Times of which a million are kept: in about milliseconds, and good for 52 days. */
+#define ICS_COARSE_NS (1u << 20)
+#define ICS_COARSE(ns) ((uint32_t)((ns) / ICS_COARSE_NS) | 1)
+
+/* A duplicate address detection that is under way (RFC 4862 5.4): three seconds from its first probe. */
+#define ICS_DAD_MAX 65536
+#define ICS_DAD_NS 3000000000ull
+struct ics_dad {
+	struct ics_table_head head;
+	struct ics_ip target; /* with segment the key */
+	uint32_t segment;
+	uint32_t newer; /* the next to end; index */
+	struct ics_mac asker;
+	uint8_t nonce[6]; /* of RFC 7527, zero without */
+	uint32_t answers; /* NAs and probes of others */
+	uint64_t start_ns;
+	uint64_t frame_hash;
+};
+
+/* A solicitation that waits for its answer. */
+#define ICS_SOLICITS_MAX 262144
+#define ICS_SOLICIT_NS 3000000000ull
+struct ics_solicit {
+	struct ics_table_head head;
+	struct ics_ip target; /* with segment the key */
+	uint32_t segment;
+	uint32_t newer : 31; /* the next to end; index */
+	uint32_t answered : 1;
+	uint32_t asker, generation; /* index, and which of those that had it */
+	uint64_t start_ns;
+};
+
+/* A MAC that asks for many addresses. */
+#define ICS_ASKERS_MAX 4096
+struct ics_asker {
+	struct ics_table_head head;
+	uint32_t segment; /* with mac the key */
+	struct ics_mac mac;
+	uint16_t spare;
+	uint32_t generation;
+	uint32_t pending;             /* different targets without an answer, of the last three seconds */
+	uint64_t window_ns, last_ns;  /* since when the following are; its latest solicitation */
+	uint64_t asked;
+	uint32_t in_row, most_in_row; /* targets that each are the one before plus one */
+	struct ics_ip last, addr;     /* latest target; the address that it asks from */
+	struct ics_hll targets, answered;
+};
+
+/* What a message claims as the link-layer address of its sender or target, and what was known before. */
+struct ics_claim_change {
+	bool claims;                 /* it claims one for addr */
+	bool known;                  /* which had one: before */
+	bool differs;                /* before is another MAC */
+	bool replaced;               /* hosts take the new one at once (RFC 4861 7.2.3, 7.2.5) */
+	bool tentative;              /* before only asked for it (DAD) */
+	bool asked_first;            /* claimed probed for the address within three seconds and nobody answered */
+	bool before_is_live;         /* before held it for half a second or longer, not just in passing */
+	uint8_t flags;               /* of the binding, after */
+	uint16_t changes;            /* likewise */
+	struct ics_ip addr;
+	struct ics_mac claimed, before;
+	uint64_t before_heard_ns;    /* when before was last heard with anything; 0: not known */
+	uint64_t held_ns;            /* how long before held it */
 };
 
 /* What one message meant to the model, for the detectors: the router that it is about, as it was and as it is. */
@@ -96,6 +179,13 @@ struct ics_change {
 	bool kill;            /* an NA after which hosts drop the router (7.2.5) */
 	enum ics_match match; /* which address of an NA is a router's */
 	struct ics_router before, after;
+	struct ics_claim_change claim;
+	bool new_host;    /* its MAC was never heard here */
+	bool new_address; /* it claims an address that nobody claimed or probed for */
+	/* NS from ::, NA: the detection under way for the target, as it was before this message; NULL: none. */
+	const struct ics_dad *dad;
+	bool dad_started; /* this NS began it (then dad is NULL) */
+	const struct ics_asker *asker; /* of an NS to a multicast address, when its sender asks a lot */
 	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 };
@@ -116,6 +206,7 @@ uint64_t ics_model_binding_count(const struct ics_model *m);
 
 struct ics_model_stats {
 	uint64_t segments, routers, hosts, bindings;
+	uint64_t dads, dad_drops, solicitations, solicitation_drops;
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
 	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
 };
@@ -152,6 +243,22 @@ unsigned ics_model_segment_routers(const struct ics_model *m, uint32_t segment,
 				   const struct ics_router *out[static ICS_ROUTERS_PER_SEGMENT]);
 const struct ics_host *ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac);
 const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);
+/* Bindings in order of their index in the table: the first at or behind index that lives, at most ICS_BINDINGS_MAX
+ * steps ahead; *index is its own. NULL: there is none.
+ */
+const struct ics_binding *ics_model_binding_next(const struct ics_model *m, uint32_t *index);
+const struct ics_binding *ics_model_binding_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
+/* Of a hundred answers of hosts known to be live the tap saw so many; -1 when there were too few to tell. */
+#define ICS_VISIBILITY_SAMPLE 50
+#define ICS_VISIBILITY_LOW 50
+int ics_segment_visibility(const struct ics_segment *seg, uint32_t *sample);
+/* Called when a duplicate address detection is over. One listener; NULL: none. */
+typedef void (*ics_dad_fn)(void *ctx, const struct ics_dad *dad);
+void ics_model_on_dad_over(struct ics_model *m, ics_dad_fn fn, void *ctx);
+/* Of a first-hop redundancy protocol or in detect.anycast_gw_macs; in detect.proxies; in detect.watch. */
+bool ics_model_is_shared_mac(const struct ics_model *m, const struct ics_mac *mac);
+bool ics_model_is_proxy(const struct ics_model *m, const struct ics_mac *mac);
+bool ics_model_is_watched(const struct ics_model *m, const struct ics_ip *addr);
 bool ics_model_is_gateway(const struct ics_model *m, const struct ics_ip *addr); /* in detect.gateways */
 /* While a segment is younger than detect.learn_s, what is new on it is not news. */
 bool ics_model_is_learning(const struct ics_model *m, const struct ics_segment *seg);

@@ -24,6 +24,20 @@ struct ics_msg_na {
 	struct ics_mac lla;
 };
 
+/* An RS (4.1). */
+struct ics_msg_rs {
+	bool has_slla;
+	struct ics_mac slla;
+};
+
+/* A redirect (4.5). */
+struct ics_msg_redirect {
+	struct ics_ip target, dest;
+	bool has_tlla;
+	struct ics_mac tlla;
+	struct ics_view quoted; /* of the redirected packet, len 0 without one */
+};
+
 struct ics_msg {
 	const struct ics_record *rec;
 	struct ics_view frame, icmp;
@@ -37,6 +51,8 @@ struct ics_msg {
 	union {
 		struct ics_msg_ra ra; /* nd_ra */
 		struct ics_msg_na na; /* nd_ns, nd_na */
+		struct ics_msg_rs rs;
+		struct ics_msg_redirect redirect;
 	};
 };
 
@@ -48,6 +64,9 @@ struct ics_msg_options {
 	unsigned n;
 };
 bool ics_msg_option_next(const struct ics_msg *msg, struct ics_msg_options *it, struct ics_view *opt);
+
+/* The nonce of a DAD probe, RFC 7527; zeros without. */
+void ics_msg_nonce(const struct ics_msg *msg, uint8_t nonce[static 6]);
 
 /* MACs and addresses alone, of a frame whose message cannot be found or is in another fragment. False without an IP
  * header.

@@ -48,6 +48,12 @@ ics_table_at(const struct ics_table *t, uint32_t index)
 	return t->entry + (size_t)(index - 1) * t->entry_len;
 }
 
+static inline uint32_t
+ics_table_index(const struct ics_table *t, const void *entry)
+{
+	return (uint32_t)((size_t)((const uint8_t *)entry - t->entry) / t->entry_len) + 1;
+}
+
 /* Brings what a look-up will touch into the cache, for those who know keys ahead: first the bucket, then the entry
  * at its head, which prefetch_entry returns the index of (0: none).
  */

@@ -18,6 +18,9 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->hosts, sizeof(struct ics_host), 10, ICS_HOSTS_MAX, ics_hash_mix(seed, 3)) != 0 ||
 	    ics_table_init(&m->bindings, sizeof(struct ics_binding), 20, ICS_BINDINGS_MAX, ics_hash_mix(seed, 4)) !=
 		    0 ||
+	    ics_table_init(&m->dads, sizeof(struct ics_dad), 20, ICS_DAD_MAX, ics_hash_mix(seed, 8)) != 0 ||
+	    ics_table_init(&m->solicits, sizeof(struct ics_solicit), 20, ICS_SOLICITS_MAX, ics_hash_mix(seed, 9)) != 0 ||
+	    ics_table_init(&m->askers, sizeof(struct ics_asker), 10, ICS_ASKERS_MAX, ics_hash_mix(seed, 10)) != 0 ||
 	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
@@ -41,6 +44,9 @@ ics_model_free(struct ics_model *m)
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
 	ics_table_fini(&m->bindings);
+	ics_table_fini(&m->dads);
+	ics_table_fini(&m->solicits);
+	ics_table_fini(&m->askers);
 	ics_table_fini(&m->prefixes);
 	ics_table_fini(&m->advertisers);
 	ics_timers_fini(&m->clock.timers);
@@ -153,5 +159,7 @@ ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
 	out->routers = m->routers.count;
 	out->hosts = m->hosts.count;
 	out->bindings = m->bindings.count;
+	out->dads = m->dads.count;
+	out->solicitations = m->solicits.count;
 	out->prefixes = m->prefixes.count;
 }

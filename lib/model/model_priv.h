@@ -35,6 +35,15 @@ struct router_entry {
 };
 
 struct ics_model {
+	struct ics_table dads, solicits, askers;
+	uint32_t dad_oldest, dad_newest, solicit_oldest, solicit_newest; /* lists in order of start */
+	struct ics_timer dad_timer, solicit_timer;
+	ics_dad_fn dad_over;
+	void *dad_ctx;
+	struct ics_change *change; /* of the message in hand */
+	uint32_t asker_generation;
+	uint64_t asker_filter_ns;
+	uint8_t asker_filter[8192]; /* solicitations by hash of the asker, to tell who is worth an entry */
 	struct ics_config conf;
 	struct ics_clock clock;
 	struct ics_table segments, routers, hosts, bindings;
@@ -78,13 +87,28 @@ const struct ics_ra_view *ics_prefix_heard(struct ics_model *m, struct seg_entry
 /* ra_items.c. The items of an RA without what is known of them; returns how many more there were than room. */
 unsigned ics_ra_items(const struct ics_msg *msg, uint64_t seed, struct ics_ra_view *out);
 
+/* neighbor.c. mac is claimed for a binding that has another one. */
+void ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ics_mac *mac, uint64_t ts_ns,
+			  bool replace);
+uint8_t ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *mac);
+
+/* dad.c */
+void ics_dad_probed(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
+void ics_dad_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
+bool ics_dad_is_won(struct ics_model *m, uint32_t segment, const struct ics_ip *addr, const struct ics_mac *mac);
+
+/* solicit.c */
+void ics_solicit_asked(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
+void ics_solicit_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
+			  const struct ics_binding *before);
+
 /* host.c. The MAC that sent msg: index, 0 without MAC or memory. */
 uint32_t ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint);
 void ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_t flag);
 /* addr was claimed by host with mac as its link-layer address; NULL when it is no unicast address or there is no
  * room. A binding to another MAC is replaced only where may_replace says so (RFC 4861 7.2.3, 7.2.5).
  */
-enum ics_claim { ICS_CLAIM_KEEP, ICS_CLAIM_REPLACE };
+enum ics_claim { ICS_CLAIM_PROBE, ICS_CLAIM_KEEP, ICS_CLAIM_REPLACE }; /* PROBE: by DAD, no claim yet */
 struct ics_binding *ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
 				      const struct ics_mac *mac, uint32_t host, uint64_t ts_ns, enum ics_claim how);
 struct ics_binding *ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);

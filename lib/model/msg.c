@@ -38,7 +38,10 @@ find_ether(const struct ics_record *rec, struct ics_view frame, uint32_t *off)
 	return ics_view_has(frame, *off, ETHER_LEN);
 }
 
+#define REDIRECTED_HEADER_LEN 8
+
 struct options {
+	struct ics_view quoted;
 	bool has_slla, has_tlla, has_pio, pio_preferred;
 	struct ics_mac slla, tlla;
 	uint32_t mtu;
@@ -66,6 +69,8 @@ walk_options(struct ics_view icmp, uint32_t off, struct options *o)
 		} else if (type == ICS_OPT_PIO && len == 32) {
 			o->has_pio = true;
 			o->pio_preferred |= ics_view_be32(icmp, off + 8) != 0;
+		} else if (type == ICS_OPT_REDIRECTED && o->quoted.len == 0) {
+			o->quoted = ics_view_sub(icmp, off + REDIRECTED_HEADER_LEN, len - REDIRECTED_HEADER_LEN);
 		}
 		off += len;
 	}
@@ -83,6 +88,36 @@ ics_msg_option_next(const struct ics_msg *msg, struct ics_msg_options *it, struc
 		return false;
 	*opt = ics_view_sub(msg->icmp, it->off, len);
 	it->off += len;
+	return true;
+}
+
+static bool
+parse_rs(struct ics_msg *m)
+{
+	struct options o;
+
+	if (!ics_view_has(m->icmp, 0, 8))
+		return false;
+	walk_options(m->icmp, 8, &o);
+	m->rs = (struct ics_msg_rs){.has_slla = o.has_slla, .slla = o.slla};
+	return true;
+}
+
+static bool
+parse_redirect(struct ics_msg *m)
+{
+	struct options o;
+
+	if (!ics_view_has(m->icmp, 0, 40))
+		return false;
+	walk_options(m->icmp, 40, &o);
+	m->redirect = (struct ics_msg_redirect){
+		.target = ics_ip_from6(m->icmp.p + 8),
+		.dest = ics_ip_from6(m->icmp.p + 24),
+		.has_tlla = o.has_tlla,
+		.tlla = o.tlla,
+		.quoted = o.quoted,
+	};
 	return true;
 }
 
@@ -179,6 +214,10 @@ ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_ms
 	case ICS_CLASS_nd_ns:
 	case ICS_CLASS_nd_na:
 		return parse_neighbor(out);
+	case ICS_CLASS_nd_rs:
+		return parse_rs(out);
+	case ICS_CLASS_nd_redirect:
+		return parse_redirect(out);
 	default:
 		return out->icmp.len != 0;
 	}

@@ -1,0 +1,93 @@
+/* What a message claims about an address (RFC 4861 7.2.3, 7.2.5): whether the MAC in it is the one that is known, and if
+ * not, what is to be said for and against the newcomer. The lists of the configuration that decide which MACs may
+ * answer for several addresses. Called by host.c for each claim, and by detectors.
+ */
+#include "model_priv.h"
+
+/* A MAC that held an address for less than this was not its owner: floods claim one for many in no time. */
+#define HELD_NS 500000000ull
+
+static bool
+mac_in(const struct ics_mac_list *l, const struct ics_mac *mac)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (ics_mac_equal(&l->mac[i], mac))
+			return true;
+	return false;
+}
+
+bool
+ics_model_is_shared_mac(const struct ics_model *m, const struct ics_mac *mac)
+{
+	return ics_mac_is_fhrp(mac) || mac_in(&m->conf.detect.anycast_gw_macs, mac);
+}
+
+bool
+ics_model_is_proxy(const struct ics_model *m, const struct ics_mac *mac)
+{
+	return mac_in(&m->conf.detect.proxies, mac);
+}
+
+bool
+ics_model_is_watched(const struct ics_model *m, const struct ics_ip *addr)
+{
+	for (unsigned i = 0; i < m->conf.detect.watch.n; i++)
+		if (ics_ip_equal(&m->conf.detect.watch.ip[i], addr))
+			return true;
+	return false;
+}
+
+uint8_t
+ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *mac)
+{
+	return (ics_model_is_proxy(m, mac) ? ICS_BINDING_PROXY : 0) |
+	       (mac_in(&m->conf.detect.anycast_gw_macs, mac) ? ICS_BINDING_ANYCAST : 0) |
+	       (ics_mac_is_fhrp(mac) ? ICS_BINDING_FHRP : 0);
+}
+
+void
+ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ics_mac *mac, uint64_t ts_ns,
+		     bool replace)
+{
+	const struct ics_host *before = ics_model_host_find(m, b->segment, &b->mac);
+	uint64_t held = b->moved_at == 0 ? ts_ns - b->first_ns :
+					   (uint64_t)(ICS_COARSE(ts_ns) - b->moved_at) * ICS_COARSE_NS;
+	struct ics_claim_change *c = &m->change->claim;
+
+	c->differs = true;
+	c->replaced = replace;
+	c->tentative = (b->flags & ICS_BINDING_TENTATIVE) != 0;
+	c->asked_first = ics_dad_is_won(m, b->segment, &b->addr, mac);
+	c->before = b->mac;
+	c->before_heard_ns = before != NULL ? before->last_ns : 0;
+	c->held_ns = held;
+	c->before_is_live = held >= HELD_NS;
+	b->flags |= ICS_BINDING_DISPUTED;
+	if (!replace)
+		return;
+	b->prev = b->mac;
+	b->moved_at = ICS_COARSE(ts_ns);
+	if (b->changes != UINT16_MAX)
+		b->changes++;
+	b->flags &= ~(ICS_BINDING_PROXY | ICS_BINDING_ANYCAST | ICS_BINDING_FHRP);
+	b->flags |= ics_binding_mac_flags(m, mac);
+}
+
+const struct ics_binding *
+ics_model_binding_at(const struct ics_model *m, uint32_t index)
+{
+	if (index == 0 || index > m->bindings.fresh || !ics_table_is_live(&m->bindings, index))
+		return NULL;
+	return ics_table_at(&m->bindings, index);
+}
+
+const struct ics_binding *
+ics_model_binding_next(const struct ics_model *m, uint32_t *index)
+{
+	for (uint32_t i = *index != 0 ? *index : 1; i <= m->bindings.fresh; i++)
+		if (ics_table_is_live(&m->bindings, i)) {
+			*index = i;
+			return ics_table_at(&m->bindings, i);
+		}
+	return NULL;
+}
