@@ -436,6 +436,27 @@ lifetime_zero_by_vlan(void **state)
 	rig_free(r);
 }
 
+/* On one segment no more of them than it can have routers, but for a gateway that is configured. */
+static void
+first_seen_zero_is_bounded(void **state)
+{
+	struct rig *r = router_rig("detect.gateways=fe80::1");
+	struct packet p;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		char addr[ICS_IP_STRLEN];
+
+		snprintf(addr, sizeof(addr), "fe80::7:%x", i);
+		p = ra_from(addr, MAC_X, 0, 0);
+		feed(r, &p, T0 + i * MS);
+	}
+	assert_int_equal(count_anomalies(r), ICS_ROUTERS_PER_SEGMENT);
+	assert_int_equal(detector(r, LZ)->suppressed, 1000 - ICS_ROUTERS_PER_SEGMENT);
+	feed_base(r, BASE_inc_ra, T0 + 2 * S);
+	assert_finding(nth_anomaly(r, ICS_ROUTERS_PER_SEGMENT + 1), LZ, "first_seen_zero", "critical");
+	rig_free(r);
+}
+
 /* A flood of invented routers neither raises a finding each nor hides what happens to the real one. */
 static void
 lifetime_zero_under_flood(void **state)
@@ -637,6 +658,20 @@ flag_cleared_without_effect(void **state)
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_OPEN);
 	ics_engine_tick(r->engine, t + 2701 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+
+	/* Cut before the option that decides: nobody knows. With override it does not matter. */
+	r = router_rig(NULL);
+	t = learn(r);
+	struct packet cut = base_packet(BASE_inc_na);
+	set8(&cut, 4, 0);
+	cut.snap = 78;
+	feed(r, &cut, t + S);
+	assert_finding(the_anomaly(r), FC, "ineffective", "info");
+	assert_non_null(strstr(fact_text(the_anomaly(r), "note"), "captured"));
+	set8(&cut, 4, ICS_NA_FLAG_OVERRIDE);
+	feed(r, &cut, t + 2 * S);
+	assert_finding(the_anomaly(r), FC, "unsol_all", "critical");
 	rig_free(r);
 
 	/* Then one that has an effect. */
@@ -931,6 +966,7 @@ main(void)
 		cmocka_unit_test(more_retractions_are_one_finding),
 		cmocka_unit_test(first_seen_zero),
 		cmocka_unit_test(prefix_only_router),
+		cmocka_unit_test(first_seen_zero_is_bounded),
 		cmocka_unit_test(forged_then_contradicted),
 		cmocka_unit_test(contradicted_by_the_router_itself),
 		cmocka_unit_test(uplink_loss),

@@ -12,6 +12,9 @@
 #define CHRONIC 3
 #define VICTIMS_MAX 64
 
+#define NOTE_GONE "not a default router at the time"
+#define NOTE_CUT "not enough of it was captured to know whether hosts act on it"
+
 /* In order of precedence. */
 enum variant { HIJACK, SOURCE_ONLY, UNSOL_ALL, SOL_UNICAST, UNSOL_UNICAST, INEFFECTIVE, MIXED };
 
@@ -116,7 +119,7 @@ say(struct ics_anomaly *a, const struct episode *e)
 		ics_say(a, "%s sent a Neighbor Advertisement for router %s to %s with the router flag clear", mac, ip,
 			dst);
 		if (v->note != NULL)
-			ics_say(a, ": %s. No host loses a default router by it.", v->note);
+			ics_say(a, ": %s.", v->note);
 		else
 			ics_say(a, ", without override and with a MAC that hosts do not have for it. Hosts ignore it.");
 		ics_say(a,
@@ -126,8 +129,7 @@ say(struct ics_anomaly *a, const struct episode *e)
 	if (v->variant == SOURCE_ONLY)
 		ics_say(a,
 			"%s (%s) sent a Neighbor Advertisement for %s to %s with the router flag clear: Linux hosts "
-			"drop "
-			"their routes through its sender %s",
+			"drop their routes through its sender %s",
 			ip, mac, ics_ip_format(&v->target, target), dst, ip);
 	else if (v->mac_known)
 		ics_say(a, "%s (%s) told %s that it is no router: router flag 1 -> 0 in a Neighbor Advertisement to %s",
@@ -135,8 +137,7 @@ say(struct ics_anomaly *a, const struct episode *e)
 	else
 		ics_say(a,
 			"%s, which is not the router's MAC, told %s that %s is no router: router flag 1 -> 0 in a "
-			"Neighbor "
-			"Advertisement to %s",
+			"Neighbor Advertisement to %s",
 			mac, who, ip, dst);
 	if (v->variant == HIJACK)
 		ics_say(a, ", and that its MAC is now another one");
@@ -240,6 +241,15 @@ note_time(struct episode *e, const struct ics_msg *msg)
 	e->affirmed = false;
 }
 
+/* Why a message is without effect, where it is not plain from its flags. */
+static const char *
+note_of(const struct ics_msg *msg, const struct ics_change *c, bool gone)
+{
+	if (c->kill)
+		return gone ? NOTE_GONE : NULL;
+	return msg->cut && !msg->na.has_lla ? NOTE_CUT : NULL;
+}
+
 static void
 judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c, struct verdict *v)
 {
@@ -256,7 +266,7 @@ judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		.has_mac = msg->has_mac,
 		.has_tlla = msg->na.has_lla,
 		.lenient = !msg->strict,
-		.note = c->kill && gone ? "not a default router at the time" : NULL,
+		.note = note_of(msg, c, gone),
 		.match = c->match,
 		.flags = msg->na.flags,
 		.mac = msg->smac,
