@@ -391,6 +391,24 @@ test_what_chains_end_at(void **state)
 	}
 }
 
+/* The snapshot ends inside an extension header: nothing is known, and nothing is suspected. */
+static void
+test_a_short_snapshot_is_no_evasion(void **state)
+{
+	struct buf f = {.n = 0};
+	struct ics_frame frame;
+	struct ics_pkt p;
+
+	hex(&f, ETHER "86dd" "60000000" "0018" "3c" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
+	hex(&f, "2b01010400000000" "0000000000000000");
+	frame = (struct ics_frame){f.b, 60, f.n + 8, ICS_VLAN_NONE, ICS_LINK_ETHERNET};
+	ics_decode(&frame, &plain, &p);
+	assert_int_equal(p.class, ICS_CLASS_ip6_other);
+	assert_int_equal(p.flags & (ICS_PKT_UNPARSED | ICS_PKT_CAP_TRUNC | ICS_PKT_EVASION),
+			 ICS_PKT_UNPARSED | ICS_PKT_CAP_TRUNC);
+	assert_true(ics_reasons_empty(&p.reasons));
+}
+
 /* 256 headers are followed to find the class, not one more; the rule names the ninth. */
 static void
 test_chains_are_bounded(void **state)
@@ -433,13 +451,25 @@ test_a_chain_without_end_is_malformed(void **state)
 static void
 test_ip_headers_that_are_none(void **state)
 {
-	/* a jumbogram: payload length 0 with a hop-by-hop header; its frame says how long it is */
-	struct ics_pkt p = decode_hex(ETHER "86dd" "60000000" "0000" "00" "ff" "fe800000000000000000000000000001"
-					    "ff020000000000000000000000000001" "3a00010400000000" "8600000000000000",
-				      ICS_LINK_ETHERNET, plain);
+#define EMPTY_IP6 "60000000" "0000" "00" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001"
+	/* a jumbogram: payload length 0 and the option for it; its frame says how long it is */
+	struct ics_pkt p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00c20400010000" "8600000000000000", ICS_LINK_ETHERNET,
+				      plain);
 
 	assert_int_equal(p.class, ICS_CLASS_nd_ra);
 	assert_int_equal(p.ilen, 8);
+	assert_true(p.flags & ICS_PKT_UNPARSED);
+	/* another option: the payload is empty, whatever follows */
+	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00010400000000" "8600000000000000", ICS_LINK_ETHERNET, plain);
+	assert_int_equal(p.class, ICS_CLASS_malformed);
+	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_ext_overrun));
+	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00000000000000" "8600000000000000", ICS_LINK_ETHERNET, plain);
+	assert_int_equal(p.class, ICS_CLASS_malformed);
+	/* the frame below ends before the message does: what follows is padding */
+	p = decode_hex(ETHER "8864" "110000010032" "0057" RA6, ICS_LINK_ETHERNET, plain);
+	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_truncated));
+	assert_int_equal(p.ilen, 16);
+	assert_int_equal(p.icmp.len, 8);
 	/* a short frame whose first nibble is not 6 */
 	p = decode_hex(ETHER "86dd" "4500", ICS_LINK_ETHERNET, plain);
 	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip_version_mismatch));
@@ -508,6 +538,7 @@ main(void)
 		cmocka_unit_test(test_tunnel_depth_is_bounded),
 		cmocka_unit_test(test_outer_icmp_wins),
 		cmocka_unit_test(test_what_chains_end_at),
+		cmocka_unit_test(test_a_short_snapshot_is_no_evasion),
 		cmocka_unit_test(test_chains_are_bounded),
 		cmocka_unit_test(test_a_chain_without_end_is_malformed),
 		cmocka_unit_test(test_ip_headers_that_are_none),

@@ -58,8 +58,10 @@ chain_has(struct walk *w, const struct chain *c, uint32_t n, enum step *step)
 	if (n <= c->end - c->off) {
 		if (walk_has(w, c->off, n))
 			return true;
-		pkt->flags |= ICS_PKT_CAP_TRUNC;
-		*step = chain_lost(w, c, ICS_CLASS_ip6_other);
+		/* Not captured, or not in the frame: what is missing hides nothing from anybody. */
+		pkt->flags |= ICS_PKT_CAP_TRUNC | ICS_PKT_UNPARSED;
+		pkt->proto = c->next;
+		*step = walk_done(w, ICS_CLASS_ip6_other);
 		return false;
 	}
 	if (c->first_fragment) {
@@ -138,6 +140,7 @@ chain_end(struct walk *w, const struct chain *c)
 	struct ics_pkt *pkt = w->pkt;
 	struct ics_view rest;
 	enum step step = STEP_DONE;
+	uint32_t in_frame;
 
 	pkt->proto = c->next;
 	if (c->next != ICS_PROTO_ICMP6) {
@@ -161,7 +164,9 @@ chain_end(struct walk *w, const struct chain *c)
 		return chain_has(w, c, 1, &step) ? STEP_DONE : step;
 	pkt->l4_off = c->off;
 	pkt->ilen = c->end - c->off;
-	rest = ics_view_sub(pkt->frame, c->off, pkt->ilen);
+	/* What lies behind the layer below (PPPoE's length, a tunnel's) is padding, whatever this header claims. */
+	in_frame = c->off < w->end ? w->end - c->off : 0;
+	rest = ics_view_sub(pkt->frame, c->off, pkt->ilen < in_frame ? pkt->ilen : in_frame);
 	pkt->icmp = rest;
 	pkt->flags |= ICS_PKT_ICMP;
 	if (rest.len < pkt->ilen)
@@ -224,6 +229,23 @@ walk_chain(struct walk *w, struct chain *c)
 	return chain_end(w, c);
 }
 
+/* RFC 2675 2, 3: payload length 0, and a hop-by-hop header whose options hold a Jumbo Payload. No link that is tapped
+ * carries one; without the option the datagram is empty.
+ */
+static bool
+is_jumbogram(struct walk *w)
+{
+	uint32_t hbh = w->off + 40, len = (ics_view_u8(w->pkt->frame, hbh + 1) + 1u) * 8, off = 0;
+	struct ics_view opts = ics_view_sub(w->pkt->frame, hbh + 2, len - 2);
+
+	for (unsigned i = 0; i < HBH_OPTIONS_MAX && off < opts.len; i++) {
+		if (opts.p[off] == 0xc2)
+			return true;
+		off += opts.p[off] == 0 ? 1 : 2u + ics_view_u8(opts, off + 1);
+	}
+	return false;
+}
+
 enum step
 ics_walk_ip6(struct walk *w)
 {
@@ -250,9 +272,10 @@ ics_walk_ip6(struct walk *w)
 	pkt->dst = p + 24;
 	pkt->hop_limit = p[7];
 	pkt->ip_len = (uint16_t)(40 + plen <= UINT16_MAX ? 40 + plen : UINT16_MAX);
-	/* RFC 2675: length 0 with a hop-by-hop header is a jumbogram; the frame says how long it is. */
-	if (plen == 0 && p[6] == ICS_PROTO_HOPOPTS)
+	if (ics_unlikely(plen == 0 && p[6] == ICS_PROTO_HOPOPTS && is_jumbogram(w))) {
 		plen = left - 40;
+		pkt->flags |= ICS_PKT_UNPARSED; /* counted by its type, not judged */
+	}
 	/* RFC 8200 3 */
 	if (plen > left - 40)
 		ics_reasons_add(&pkt->reasons, ICS_REASON_ip6_truncated);
