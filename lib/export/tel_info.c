@@ -70,6 +70,9 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "bindings", m.bindings);
 	reply_uint(r, "segment_drops", m.segment_drops);
 	reply_uint(r, "router_drops", m.router_drops);
+	reply_uint(r, "router_evictions", m.router_evictions);
+	reply_uint(r, "routes", m.routes);
+	reply_uint(r, "route_drops", m.route_drops);
 	reply_uint(r, "host_evictions", m.host_evictions);
 	reply_uint(r, "binding_evictions", m.binding_evictions);
 }

@@ -5,12 +5,22 @@
 #include "model_priv.h"
 
 #define OWN_DAD_NS 60000000000ull
+/* Longer than a router takes from its first message to its first RA (RFC 4861 6.2.4: 16 s between initial ones). */
+#define HOST_FOR_NS 60000000000ull
 
 /* Without a learned MAC nothing can be foreign. */
 static bool
 is_known_mac(const struct ics_router *r, const struct ics_msg *msg)
 {
 	return !msg->has_mac || r->n_macs == 0 || ics_router_has_mac(r, &msg->smac);
+}
+
+/* It asked for routers, or was there for a while without acting as one. */
+static bool
+acted_as_host(const struct ics_host *h, uint64_t now_ns)
+{
+	return h != NULL && !(h->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT)) &&
+	       (h->last_rs_ns != 0 || now_ns >= h->first_ns + HOST_FOR_NS);
 }
 
 static void
@@ -21,6 +31,7 @@ apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	if (msg->strict) {
 		uint32_t host = ics_host_heard(m, seg, msg, 0);
 
+		out->sender_was_host = acted_as_host(ics_host_get(m, host), msg->ts_ns);
 		ics_host_flag(m, seg, host, ICS_HOST_ROUTER);
 		if (msg->has_mac)
 			ics_binding_claim(m, seg, &msg->src, msg->ra.has_slla ? &msg->ra.slla : &msg->smac, host,
@@ -33,14 +44,19 @@ apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	}
 	/* The last RAs of a router that goes away need not repeat what the others had (RFC 4861 6.2.5). */
 	out->ra = ics_prefix_heard(m, seg, msg, msg->ra.lifetime_s != 0 || e == NULL || e->r.last_nonzero_ra_ns == 0);
-	if (e == NULL)
+	if (e == NULL) {
+		if (msg->strict)
+			ics_routes_heard(m, seg, NULL, msg, out);
 		return;
+	}
 	out->has_router = true;
 	out->before = e->r;
 	out->mac_known = is_known_mac(&e->r, msg);
 	out->lla_known = !msg->ra.has_slla || e->r.n_macs == 0 || ics_router_has_mac(&e->r, &msg->ra.slla);
-	if (msg->strict)
+	if (msg->strict) {
 		ics_router_advertised(m, seg, e, msg);
+		ics_routes_heard(m, seg, e, msg, out);
+	}
 	out->after = e->r;
 }
 
@@ -51,6 +67,9 @@ apply_dad(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
 	struct router_entry *e = ics_router_get(m, seg, &msg->na.target);
 	struct ics_binding *b;
 
+	/* The link-local address comes first, and so says that the link has come up (RFC 4862 5.3). */
+	if (ics_ip6_is_link_local(msg->na.target.b))
+		ics_host_booted(m, seg, host, msg->ts_ns);
 	if (msg->has_mac) {
 		ics_dad_probed(m, seg, msg, out);
 		bool is_new = ics_binding_get(m, seg, &msg->na.target) == NULL;
@@ -116,6 +135,16 @@ is_kill(const struct ics_msg *msg, const struct ics_change *c, const struct ics_
 	return msg->na.has_lla ? c->lla_known : !msg->cut;
 }
 
+/* The one host that was told makes its default route anew with the next RA. */
+static void
+reroute_host(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
+{
+	const struct ics_binding *b = ics_binding_get(m, seg, &msg->dst);
+
+	if (b != NULL)
+		ics_host_rerouted(m, b->host, 1 + msg->rec->repeats);
+}
+
 static void
 na_about_router(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct router_entry *e,
 		const struct ics_binding *target, struct ics_change *out)
@@ -136,6 +165,8 @@ na_about_router(struct ics_model *m, struct seg_entry *seg, const struct ics_msg
 		} else if (out->kill) {
 			r->r0_count += 1 + (uint64_t)msg->rec->repeats;
 			r->last_r0_ns = msg->ts_ns;
+			if (!ics_ip6_is_multicast(msg->dst.b))
+				reroute_host(m, seg, msg);
 			/* A unicast strips one host of its router, the segment keeps it. */
 			if (out->match != ICS_MATCH_SOURCE && ics_ip6_is_multicast(msg->dst.b) &&
 			    r->state == ICS_ROUTER_DEFAULT)
@@ -205,6 +236,8 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 	if (!msg->strict)
 		return;
 	host = ics_host_heard(m, seg, msg, 0);
+	if (ics_ip6_is_unspecified(msg->src.b))
+		ics_host_booted(m, seg, host, msg->ts_ns);
 	if (!msg->has_mac)
 		return;
 	b = ics_binding_claim(m, seg, &msg->src, msg->rs.has_slla ? &msg->rs.slla : &msg->smac, host, msg->ts_ns,
@@ -213,12 +246,24 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 		b->flags &= ~ICS_BINDING_TENTATIVE;
 }
 
+/* A host without an address that joins groups is about to get one (RFC 3590 4). Routers discard its report, which
+ * makes the message a lenient one.
+ */
+static void
+apply_report(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
+{
+	if (msg->has_mac && ics_ip6_is_unspecified(msg->src.b))
+		ics_host_booted(m, seg, ics_host_heard(m, seg, msg, 0), msg->ts_ns);
+}
+
 void
 ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct ics_msg *msg, struct ics_change *out)
 {
 	struct seg_entry *seg;
 
 	out->segment = s;
+	out->sender_was_host = false;
+	out->new_prefixes = out->prefixes_before = 0;
 	out->has_router = out->created = out->crowded = out->mac_known = out->lla_known = false;
 	out->own_dad = out->kill = false;
 	out->match = ICS_MATCH_NONE;
@@ -244,6 +289,10 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 		break;
 	case ICS_CLASS_nd_rs:
 		apply_rs(m, seg, msg);
+		break;
+	case ICS_CLASS_mld1_report:
+	case ICS_CLASS_mld2_report:
+		apply_report(m, seg, msg);
 		break;
 	case ICS_CLASS_nd_redirect:
 		apply_redirect(m, seg, msg);

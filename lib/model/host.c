@@ -150,6 +150,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 		if (i == 0)
 			return 0;
 		host_at(m, i)->first_ns = msg->ts_ns;
+		host_at(m, i)->routes_base = seg->s.routes_created;
 		m->change->new_host = true;
 		seg->s.hosts++;
 	}
@@ -158,6 +159,41 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	if (msg->class == ICS_CLASS_nd_rs)
 		h->last_rs_ns = msg->ts_ns;
 	return i;
+}
+
+void
+ics_host_booted(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint64_t ts_ns)
+{
+	struct ics_host *h;
+
+	if (host == 0)
+		return;
+	h = host_at(m, host);
+	h->boot_ns = ts_ns;
+	h->routes_base = seg->s.routes_created;
+	h->routes_extra = 0;
+}
+
+const struct ics_host *
+ics_host_get(const struct ics_model *m, uint32_t host)
+{
+	return host == 0 ? NULL : host_at(m, host);
+}
+
+void
+ics_host_rerouted(struct ics_model *m, uint32_t host, uint32_t n)
+{
+	if (host != 0)
+		host_at(m, host)->routes_extra += n;
+}
+
+const struct ics_host *
+ics_model_host_next(const struct ics_model *m, uint32_t *index)
+{
+	for (; *index <= m->hosts.fresh; ++*index)
+		if (ics_table_is_live(&m->hosts, *index))
+			return host_at(m, *index);
+	return NULL;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "ics_msg.h"
 #include "ics_sketch.h"
 #include "ics_prefix.h"
+#include "ics_route.h"
 #include "ics_table.h"
 #include "ics_timer.h"
 
@@ -35,6 +36,7 @@ struct ics_segment {
 	uint64_t first_ns, last_ns;
 	uint64_t class[ICS_CLASS_COUNT]; /* control messages, copies included */
 	uint32_t routers, default_routers, hosts, bindings;
+	uint32_t routes_created; /* automatic routes that its hosts were given since start */
 	uint32_t
 		router_hosts; /* of the hosts: MACs that acted as routers (sent an RA, or an NA with the router flag) */
 	uint64_t dads;        /* detections of duplicate addresses that began */
@@ -64,6 +66,11 @@ struct ics_router {
 	uint32_t reachable_ms, retrans_ms, mtu;
 	uint8_t cur_hop_limit, flags;
 	uint64_t ra_count, zero_ra_count, r0_count, transitions;
+	/* Between RAs to all nodes, those within 200 ms taken as one, while it was a default router. */
+	uint64_t last_multicast_ra_ns, interval_ewma_ns, interval_max_ns;
+	uint32_t n_intervals;
+	uint32_t routes_created; /* automatic routes that hosts owe to it */
+	uint64_t unicast_ra_count;
 };
 
 /* A MAC that sent strict ND messages on a segment. */
@@ -76,6 +83,9 @@ struct ics_host {
 	uint16_t flags;
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
 	uint64_t first_ns, last_ns, last_rs_ns;
+	uint64_t boot_ns;      /* its link came up: it began to configure addresses anew; 0: not seen */
+	uint32_t routes_base;  /* routes_created of the segment then, or when it was first heard */
+	uint32_t routes_extra; /* made again for it alone since */
 };
 
 /* An address and the MAC that claims it, RFC 4861 7.2. */
@@ -186,6 +196,11 @@ struct ics_change {
 	const struct ics_dad *dad;
 	bool dad_started; /* this NS began it (then dad is NULL) */
 	const struct ics_asker *asker; /* of an NS to a multicast address, when its sender asks a lot */
+	/* RA: its sender had not acted as a router, but as a host; on-link prefixes and routes that it brought, and how
+	 * many the segment had before.
+	 */
+	bool sender_was_host;
+	uint32_t new_prefixes, prefixes_before;
 	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 };
@@ -207,6 +222,7 @@ uint64_t ics_model_binding_count(const struct ics_model *m);
 struct ics_model_stats {
 	uint64_t segments, routers, hosts, bindings;
 	uint64_t dads, dad_drops, solicitations, solicitation_drops;
+	uint64_t routes, route_drops, router_evictions;
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
 	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
 };
@@ -259,6 +275,15 @@ void ics_model_on_dad_over(struct ics_model *m, ics_dad_fn fn, void *ctx);
 bool ics_model_is_shared_mac(const struct ics_model *m, const struct ics_mac *mac);
 bool ics_model_is_proxy(const struct ics_model *m, const struct ics_mac *mac);
 bool ics_model_is_watched(const struct ics_model *m, const struct ics_ip *addr);
+/* Hosts in order of their index in the table, from 1 on: the first that lives at or behind *index, which becomes its
+ * own; NULL: there is none.
+ */
+const struct ics_host *ics_model_host_next(const struct ics_model *m, uint32_t *index);
+/* NULL: no route was made. */
+const struct ics_routelog *ics_model_routelog(const struct ics_model *m, uint32_t segment);
+/* NULL: the router is not known. */
+const struct ics_router_cycles *ics_model_router_cycles(struct ics_model *m, uint32_t segment,
+							const struct ics_ip *addr);
 bool ics_model_is_gateway(const struct ics_model *m, const struct ics_ip *addr); /* in detect.gateways */
 /* While a segment is younger than detect.learn_s, what is new on it is not news. */
 bool ics_model_is_learning(const struct ics_model *m, const struct ics_segment *seg);

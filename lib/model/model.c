@@ -24,7 +24,7 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
-	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
+	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
 		return NULL;
@@ -40,6 +40,7 @@ ics_model_free(struct ics_model *m)
 {
 	if (m == NULL)
 		return;
+	ics_routes_fini(m);
 	ics_table_fini(&m->segments);
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
@@ -157,6 +158,7 @@ ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
 	*out = m->stats;
 	out->segments = m->segments.count;
 	out->routers = m->routers.count;
+	out->routes = m->routes.count;
 	out->hosts = m->hosts.count;
 	out->bindings = m->bindings.count;
 	out->dads = m->dads.count;

@@ -16,6 +16,8 @@ struct seg_entry {
 	uint32_t routers; /* first of its list, newest first; index */
 	struct ics_prefix_list prefix[ICS_PREFIX_LISTS];
 	uint32_t prefixes;
+	uint32_t routes;
+	struct ics_routelog *routelog;
 	struct ics_segment s;
 };
 
@@ -30,6 +32,8 @@ struct router_entry {
 	uint32_t index;
 	uint32_t next, prev; /* in the list of the segment */
 	struct ics_timer expiry;
+	uint64_t down_ns; /* it was taken from hosts then and is not back */
+	struct ics_router_cycles cycles;
 	struct ics_model *model;
 	struct ics_router r;
 };
@@ -50,6 +54,8 @@ struct ics_model {
 	struct ics_table prefixes, advertisers;
 	struct ics_ra_view ra; /* of the latest RA */
 	uint64_t prefix_seed;
+	struct ics_table routes;
+	uint64_t routes_swept_ns;
 	struct seg_entry *last_seg; /* that of the last record: they come in runs */
 	uint32_t *by_id;            /* indexes of routers in order of id */
 	uint32_t last_router_id;
@@ -102,6 +108,20 @@ void ics_solicit_asked(struct ics_model *m, struct seg_entry *seg, const struct 
 void ics_solicit_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
 			  const struct ics_binding *before);
 
+/* route.c */
+int ics_routes_init(struct ics_model *m, uint64_t seed);
+void ics_routes_fini(struct ics_model *m);
+void ics_route_created(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, enum ics_route_cause cause);
+/* The prefixes and routes of a strict RA; e: its sender, NULL when there is no room for it. */
+void ics_routes_heard(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, const struct ics_msg *msg,
+		      struct ics_change *out);
+
+/* host.c. The host configures its addresses from the start: its link came up. */
+void ics_host_booted(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint64_t ts_ns);
+/* NULL for index 0. */
+const struct ics_host *ics_host_get(const struct ics_model *m, uint32_t host);
+/* Routes were made again for one host alone. */
+void ics_host_rerouted(struct ics_model *m, uint32_t host, uint32_t n);
 /* host.c. The MAC that sent msg: index, 0 without MAC or memory. */
 uint32_t ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint);
 void ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_t flag);

@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #define NS_PER_S 1000000000ull
+/* RAs closer to each other than this are one announcement, its options split (RFC 4861 6.2.3). */
+#define ANNOUNCEMENT_NS 200000000ull
 
 /* VRRP (RFC 9568 7.3), HSRP, GLBP: virtual MACs, as prefix and the bits of it that count. */
 static const struct {
@@ -72,6 +74,31 @@ on_expiry(struct ics_timer *t, uint64_t now_ns)
 		ics_router_set_state(e->model, seg_by_id(e->model, e->key.segment), e, ICS_ROUTER_EXPIRED);
 }
 
+/* It is a default router again. */
+static void
+note_cycle(const struct ics_model *m, struct router_entry *e)
+{
+	struct ics_router_cycles *c = &e->cycles;
+
+	if (e->down_ns == 0)
+		return;
+	c->ring[c->total++ % ICS_ROUTER_CYCLES] = (struct ics_router_cycle){
+		.down_ns = e->down_ns,
+		.up_ns = m->clock.now_ns,
+		.by_na = e->r.state == ICS_ROUTER_HOSTED,
+	};
+	e->down_ns = 0;
+}
+
+const struct ics_router_cycles *
+ics_model_router_cycles(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
+{
+	struct router_key key = {*addr, segment};
+	uint32_t i = ics_table_find(&m->routers, &key);
+
+	return i == 0 ? NULL : &((const struct router_entry *)ics_table_at(&m->routers, i))->cycles;
+}
+
 void
 ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, enum ics_router_state state)
 {
@@ -80,9 +107,14 @@ ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_e
 	if (e->r.state == ICS_ROUTER_DEFAULT) {
 		seg->s.default_routers--;
 		ics_timer_cancel(&m->clock.timers, &e->expiry);
+		if (state == ICS_ROUTER_RETRACTED || state == ICS_ROUTER_HOSTED)
+			e->down_ns = m->clock.now_ns;
 	}
-	if (state == ICS_ROUTER_DEFAULT)
+	if (state == ICS_ROUTER_DEFAULT) {
 		seg->s.default_routers++;
+		note_cycle(m, e);
+		ics_route_created(m, seg, e, ICS_ROUTE_DEFAULT);
+	}
 	e->r.state = state;
 	e->r.transitions++;
 }
@@ -129,6 +161,7 @@ forget(struct ics_model *m, struct router_entry *e)
 	struct seg_entry *seg = seg_by_id(m, e->key.segment);
 	uint32_t pos = id_position(m, e->r.id);
 
+	m->stats.router_evictions++;
 	ics_timer_cancel(&m->clock.timers, &e->expiry);
 	if (e->prev != 0)
 		((struct router_entry *)ics_table_at(&m->routers, e->prev))->next = e->next;
@@ -259,6 +292,27 @@ learn_mac(const struct ics_model *m, struct ics_router *r, const struct ics_mac 
 		r->mac[r->n_macs++] = *mac;
 }
 
+/* The rhythm of its RAs to all nodes; what hosts asked for says nothing of it. */
+static void
+note_interval(struct ics_router *r, const struct ics_msg *msg)
+{
+	uint64_t gap = msg->ts_ns - r->last_multicast_ra_ns;
+
+	if (!ics_ip6_is_multicast(msg->dst.b)) {
+		r->unicast_ra_count += 1 + (uint64_t)msg->rec->repeats;
+		return;
+	}
+	if (r->last_multicast_ra_ns != 0 && (msg->ts_ns < r->last_multicast_ra_ns || gap <= ANNOUNCEMENT_NS))
+		return;
+	if (r->last_multicast_ra_ns != 0 && r->state == ICS_ROUTER_DEFAULT) {
+		r->interval_ewma_ns = r->n_intervals == 0 ? gap : r->interval_ewma_ns / 8 * 7 + gap / 8;
+		if (gap > r->interval_max_ns)
+			r->interval_max_ns = gap;
+		r->n_intervals++;
+	}
+	r->last_multicast_ra_ns = msg->ts_ns;
+}
+
 /* RFC 4861 6.3.4: a lifetime above 0 makes or refreshes the entry of the default router list, 0 times it out at
  * once. Only the former teaches MACs: a forged retraction must not make its own sender known. A value of 0
  * in the other fields means unspecified, and hosts keep what they had.
@@ -270,6 +324,7 @@ ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_
 	const struct ics_msg_ra *ra = &msg->ra;
 
 	r->ra_count += 1 + (uint64_t)msg->rec->repeats;
+	note_interval(r, msg);
 	r->last_ra_ns = msg->ts_ns;
 	r->lifetime_s = ra->lifetime_s;
 	r->flags = ra->flags;
