@@ -250,7 +250,9 @@ walk_tunnel(struct walk *w)
 		w->off += 4 + (b[off] & 0x80 ? 4 : 0) + (b[off] & 0x20 ? 4 : 0) + (b[off] & 0x10 ? 4 : 0);
 		if (w->type == ICS_ETHERTYPE_ERSPAN)
 			w->off += b[off] & 0x10 ? 8 : 0;
-		if (w->type == ICS_ETHERTYPE_ERSPAN || w->type == ICS_ETHERTYPE_TEB)
+		if (w->type == ICS_ETHERTYPE_ERSPAN3 && has(w, 12))
+			w->off += b[w->off + 11] & 1 ? 20 : 12;
+		if (w->type == ICS_ETHERTYPE_ERSPAN || w->type == ICS_ETHERTYPE_ERSPAN3 || w->type == ICS_ETHERTYPE_TEB)
 			return walk_link(w, ICS_LINK_ETHERNET);
 		return has(w, 1);
 	case ICS_PROTO_UDP:

@@ -8,7 +8,7 @@
 
 #include "ics_decode.h"
 
-#define FUZZ_FRAME_MAX 2048
+#define FUZZ_FRAME_MAX 2600
 
 struct fuzz_frame {
 	uint8_t *b;

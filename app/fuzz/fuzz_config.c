@@ -51,8 +51,7 @@ check_config(const struct ics_config *c)
 	check_between("tunnels", c->decode.tunnels, 0, 0x3f);
 	check_between("devices", c->port.n_devices, 0, ICS_CONFIG_DEVICES_MAX);
 	for (unsigned i = 0; i < c->port.n_devices; i++)
-		FUZZ_CHECK(strnlen(c->port.device[i], sizeof(c->port.device[i])) < sizeof(c->port.device[i]),
-			   "a device without end");
+		check_text(c->port.device[i], sizeof(c->port.device[i]));
 	check_text(c->worker.cpus, sizeof(c->worker.cpus));
 	check_text(c->eal.file_prefix, sizeof(c->eal.file_prefix));
 	FUZZ_CHECK(is_pow2(c->worker.ring_urgent) && is_pow2(c->worker.ring_bulk), "rings of %u and %u",

@@ -140,18 +140,21 @@ static const char *const shims[] = {
 
 /* Outer headers for a tunnel, up to the inner frame or datagram. */
 static const char *const tunnels[] = {
-	/* VXLAN, GENEVE, GRE with Ethernet, ERSPAN II: Ethernet inside */
+	/* VXLAN, GENEVE, GRE with Ethernet, ERSPAN II and III: Ethernet inside */
 	"00005e00531100005e00531008004500003200000000401100000a0000010a000002c00012b5001e00000800000000000a00",
 	"00005e00531100005e00531008004500003200000000401100000a0000010a000002c00017c1001e00000000655800000a00",
 	"00005e00531100005e00531008004500003200000000402f00000a0000010a00000200006558",
 	"00005e00531100005e00531008004500003200000000402f00000a0000010a000002100088be00000001100a006400000000",
+	"00005e00531100005e00531008004500003200000000402f00000a0000010a000002100022eb00000001200a0064000000000000000d00"
+	"000000"
+	"00000000",
 	/* IP inside */
 	"00005e00531100005e00531008004500003200000000402900000a0000010a000002",
 	"00005e00531100005e00531008004500003200000000400400000a0000010a000002",
 	"00005e00531100005e00531086dd600000000000294020010db800ff0000000000000000000120010db800ff00000000000000000002",
 	"00005e00531100005e00531008004500003200000000402f00000a0000010a000002000086dd",
 };
-#define ETHERNET_TUNNELS 4
+#define ETHERNET_TUNNELS 5
 
 /* Behind a quote padded to its length: RFC 4884 extensions with a label stack, an interface, an odd length. */
 static const char *const multiparts[] = {
@@ -466,6 +469,66 @@ change_any(struct fuzz_frame *f, const struct fuzz_layout *at, struct fuzz_rng *
 	return true;
 }
 
+/* One more of the same, a hundred times: options, labels, tags, extension headers beyond every limit. */
+static bool
+repeat_part(struct fuzz_frame *f, const struct fuzz_layout *at, struct fuzz_rng *r)
+{
+	uint32_t n = 1u << (1 + fuzz_rng_below(r, 8)), off, len;
+	uint8_t unit[64];
+	struct parts p;
+
+	switch (fuzz_rng_below(r, 3)) {
+	case 0:
+		if (!find_parts(f, at, &p) || p.n == 0)
+			return false;
+		off = p.off[p.n - 1];
+		len = p.off[p.n] - off;
+		count_records(f, at, &p, (int)n);
+		break;
+	case 1: /* the last tag or label; the first one of a stack has no bottom bit */
+		if (f->link != ICS_LINK_ETHERNET || at->l3 < 18)
+			return false;
+		off = at->type_off >= 16 ? at->type_off - 2 : 14;
+		len = 4;
+		break;
+	default: /* the first extension header, which then comes behind itself */
+		off = at->l3 + 40;
+		if (at->version != 6 || at->l4 < off + 8 || off + 8 > f->len)
+			return false;
+		len = (f->b[off + 1] + 1u) * 8;
+		break;
+	}
+	if (len > sizeof(unit) || off + len > f->len)
+		return false;
+	memcpy(unit, f->b + off, len);
+	if (off == at->l3 + 40 && at->version == 6)
+		unit[0] = f->b[at->l3 + 6];
+	while (n-- != 0 && fuzz_frame_insert(f, off, unit, len))
+		;
+	return true;
+}
+
+/* What a NIC that fills checksums in is given: the sum of the pseudo-header alone. */
+static void
+offload_checksum(struct fuzz_frame *f)
+{
+	struct fuzz_layout at;
+	uint8_t pseudo[8] = {0};
+	uint32_t n;
+	uint16_t sum;
+
+	fuzz_frame_layout(f, &at);
+	n = f->len - at.l4;
+	if (at.version != 6 || at.proto != ICS_PROTO_ICMP6 || n < 4)
+		return;
+	pseudo[2] = (uint8_t)(n >> 8);
+	pseudo[3] = (uint8_t)n;
+	pseudo[7] = ICS_PROTO_ICMP6;
+	sum = ics_sum_fold(
+		ics_sum_add(ics_sum_add(0, (struct ics_view){pseudo, 8}), (struct ics_view){f->b + at.l3 + 8, 32}));
+	memcpy(f->b + at.l4 + 2, &sum, 2);
+}
+
 static bool
 cut_end(struct fuzz_frame *f, const struct fuzz_layout *at, struct fuzz_rng *r)
 {
@@ -495,7 +558,7 @@ static const struct {
 	{insert_part, 4},   {double_part, 2},    {remove_part, 2},   {resize_part, 3},    {change_part, 5},
 	{add_extension, 3}, {drop_extension, 2}, {change_shims, 2},  {add_tunnel, 1},     {nudge_length, 3},
 	{change_type, 3},   {change_address, 4}, {add_multipart, 1}, {change_message, 6}, {change_any, 3},
-	{cut_end, 1},       {take_base, 1},
+	{repeat_part, 1},   {cut_end, 1},        {take_base, 1},
 };
 
 void
@@ -517,4 +580,6 @@ fuzz_frame_mutate(struct fuzz_frame *f, struct fuzz_rng *r)
 	}
 	if (fuzz_rng_below(r, 8) != 0)
 		fuzz_frame_repair(f, fuzz_rng_below(r, 6) == 0 ? fuzz_rng_below(r, 20) : 0);
+	if (fuzz_rng_below(r, 32) == 0)
+		offload_checksum(f);
 }
