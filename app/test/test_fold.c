@@ -105,27 +105,32 @@ test_first_urgent_copies_are_not_folded(void **state)
 static void
 test_another_frame_or_window_is_another_message(void **state)
 {
-	struct ics_fold_key k = key_of(5), tag = k, cut = k, type = k, len = k;
+	struct ics_fold_key k = key_of(5), other[ICS_FOLD_WAYS];
 	struct ics_fold *f = ics_fold_init(NULL);
 	struct ics_fold_out ev;
 
-	tag.stripped_tci = 11;
-	cut.cap_len = 80;
-	len.wire_len = 91;
-	type.type = 0x8100;
-	assert_int_equal(offer(f, &k, 0, ICS_LANE_BULK, &ev), 1);
-	assert_int_equal(offer(f, &k, 0, ICS_LANE_BULK, &ev), 0);
-	/* the same set of two: the third message pushes out the older, whose waiting copy comes out first */
-	assert_int_equal(offer(f, &tag, 1, ICS_LANE_BULK, &ev), 1);
-	assert_false(ev.valid);
-	assert_int_equal(offer(f, &cut, 2, ICS_LANE_BULK, &ev), 1);
-	assert_true(ev.valid);
+	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++)
+		other[i] = k;
+	other[0].stripped_tci = 11;
+	other[1].cap_len = 80;
+	other[2].type = 0x8100;
+	other[3].wire_len = 91;
+	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 0);
+	/* one set: the last of them pushes out the oldest, whose waiting copy comes out first */
+	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++) {
+		assert_int_equal(offer(f, &other[i], 2 + i, ICS_LANE_BULK, &ev), 1);
+		assert_int_equal(ev.valid, i == ICS_FOLD_WAYS - 1);
+	}
 	assert_int_equal(ev.rec.repeats, 0);
 	assert_int_equal(ev.lane, ICS_LANE_BULK);
-	assert_int_equal(offer(f, &len, 0, ICS_LANE_BULK, &ev), 1);
-	assert_int_equal(offer(f, &type, 0, ICS_LANE_BULK, &ev), 1);
-	assert_int_equal(offer(f, &k, 0, ICS_LANE_BULK, &ev), 1);
-	assert_int_equal(offer(f, &k, 1000 * MS, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &other[3], 6, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &k, 7, ICS_LANE_BULK, &ev), 1);
+	assert_false(ev.valid);
+	/* its own slot again, once the window is over */
+	assert_int_equal(offer(f, &k, 7 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
+	assert_false(ev.valid);
+	assert_int_equal(offer(f, &other[3], 8, ICS_LANE_BULK, &ev), 0);
 	ics_fold_free(f);
 }
 

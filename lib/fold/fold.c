@@ -1,4 +1,4 @@
-/* The repeat cache: two-way, two lines a slot; the first is all that a further copy touches. See
+/* The repeat cache: four-way, two lines a slot; the first is all that a further copy touches. See
  * ics_fold.h for the contract. A slot lives for one window, counted from its first copy. Called by ics_inspect.
  */
 #include "ics_fold.h"
@@ -89,7 +89,7 @@ is_same(const struct ics_fold_key *a, const struct ics_fold_key *b)
 static inline struct slot *
 set_of(struct ics_fold *f, const struct ics_fold_key *key)
 {
-	return &f->slot[(key->hash >> 32) % (ICS_FOLD_SLOTS / 2) * 2];
+	return &f->slot[(key->hash >> 32) % (ICS_FOLD_SLOTS / ICS_FOLD_WAYS) * ICS_FOLD_WAYS];
 }
 
 /* Of urgent messages the first few copies go one by one, so that a short exchange keeps its order. */
@@ -112,12 +112,11 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 	      enum ics_lane *lane)
 {
 	struct slot *s = set_of(f, key);
+	unsigned way = 0;
 
-	if (!is_same(&s->key, key)) {
-		s++;
-		if (!is_same(&s->key, key))
+	for (; !is_same(&s->key, key); s++)
+		if (++way == ICS_FOLD_WAYS)
 			return ICS_FOLD_MISS;
-	}
 	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
 		return ICS_FOLD_MISS;
 	*rec = &s->rec;
@@ -143,11 +142,17 @@ void
 ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec, enum ics_lane lane,
 		struct ics_fold_out *evicted)
 {
-	struct slot *s = set_of(f, key);
+	struct slot *set = set_of(f, key), *s = set;
 
-	/* Its own slot, whose window is over; else a free one, else the one that was silent for longer. */
-	if (s->key.hash != 0 && !is_same(&s->key, key) && (is_same(&s[1].key, key) || s[1].last_ns <= s->last_ns))
-		s++;
+	/* Its own slot, whose window is over; else a free one, else the one that was silent for longest. */
+	for (unsigned way = 0; way < ICS_FOLD_WAYS; way++) {
+		if (set[way].key.hash == 0 || is_same(&set[way].key, key)) {
+			s = &set[way];
+			break;
+		}
+		if (set[way].last_ns < s->last_ns)
+			s = &set[way];
+	}
 	evicted->valid = false;
 	if (s->pending != 0)
 		flush(f, s, evicted);

@@ -8,7 +8,8 @@
 
 #include "ics_record.h"
 
-#define ICS_FOLD_SLOTS 2048 /* in sets of two */
+#define ICS_FOLD_SLOTS 4096
+#define ICS_FOLD_WAYS 4 /* slots that a message may be in */
 #define ICS_FOLD_WINDOW_NS 1000000000ull
 #define ICS_FOLD_URGENT_FREE 8
 
