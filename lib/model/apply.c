@@ -273,6 +273,8 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	out->dad = NULL;
 	out->asker = NULL;
 	m->change = out;
+	out->host = NULL;
+	out->note.what = ICS_NOTE_NONE;
 	out->ra = NULL;
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;

@@ -14,6 +14,11 @@ struct binding_key {
 	uint32_t segment;
 };
 
+/* A host's bindings are in order of when they were heard, to this much. */
+#define ORDER_NS 3600000000000ull
+#define NOTE_NS 60000000000ull
+
+_Static_assert(sizeof(struct ics_host) <= 192, "131,072 of them fit into 25 MB");
 _Static_assert(sizeof(struct ics_binding) <= 80, "a million of them, with their index, fit into 90 MB");
 
 static struct ics_host *
@@ -45,6 +50,7 @@ unlink_binding(struct ics_model *m, struct ics_binding *b)
 	else
 		h->newest = b->older;
 	h->n_bindings--;
+	h->n_iid[b->iid]--;
 	b->host = b->older = b->newer = 0;
 }
 
@@ -59,6 +65,12 @@ drop_binding(struct ics_model *m, uint32_t i)
 	m->stats.binding_evictions++;
 }
 
+static bool
+is_stale(const struct ics_model *m, const struct ics_binding *b)
+{
+	return b->last_ns + ICS_HOLD_NS < m->clock.now_ns;
+}
+
 static void
 link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 {
@@ -68,6 +80,9 @@ link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 	if (host == 0)
 		return;
 	h = host_at(m, host);
+	/* One comes, at most two go: in the long run none stays longer than it is held. */
+	for (unsigned n = 0; n < 2 && h->oldest != 0 && is_stale(m, binding_at(m, h->oldest)); n++)
+		unlink_binding(m, binding_at(m, h->oldest));
 	if (h->n_bindings >= ICS_BINDINGS_PER_MAC)
 		drop_binding(m, h->oldest);
 	b->host = host;
@@ -79,6 +94,7 @@ link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 		h->oldest = i;
 	h->newest = i;
 	h->n_bindings++;
+	h->n_iid[b->iid]++;
 }
 
 /* Its addresses stay known; they are claimed anew when their owner speaks again. */
@@ -150,6 +166,8 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 		if (i == 0)
 			return 0;
 		host_at(m, i)->first_ns = msg->ts_ns;
+		host_at(m, i)->flags = (ics_model_is_proxy(m, &msg->smac) ? ICS_HOST_PROXY : 0) |
+				       (ics_model_is_shared_mac(m, &msg->smac) ? ICS_HOST_FHRP : 0);
 		host_at(m, i)->routes_base = seg->s.routes_created;
 		m->change->new_host = true;
 		seg->s.hosts++;
@@ -158,6 +176,9 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	h->last_ns = msg->ts_ns;
 	if (msg->class == ICS_CLASS_nd_rs)
 		h->last_rs_ns = msg->ts_ns;
+	else if (msg->class == ICS_CLASS_nd_ns && ics_ip6_is_unspecified(msg->src.b))
+		h->last_dad_ns = msg->ts_ns;
+	m->change->host = h;
 	return i;
 }
 
@@ -209,6 +230,20 @@ ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_
 	h->flags |= flag;
 }
 
+/* h sent what is said to come from mac. Shared MACs stand in for the router's own (RFC 9568 7.3). */
+static void
+note_other(struct ics_model *m, struct ics_host *h, const struct ics_mac *mac)
+{
+	static const struct ics_mac none;
+
+	if ((h->flags & ICS_HOST_HYPERVISOR) || ics_mac_equal(&h->other, mac) || ics_model_is_shared_mac(m, mac) ||
+	    ics_model_is_shared_mac(m, &h->mac))
+		return;
+	h->flags |= ics_mac_equal(&h->other, &none) ? ICS_HOST_PROXY : ICS_HOST_HYPERVISOR;
+	if (ics_mac_equal(&h->other, &none))
+		h->other = *mac;
+}
+
 struct ics_binding *
 ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
 {
@@ -246,6 +281,10 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		b->first_ns = ts_ns;
 		b->mac = *mac;
 		b->flags = ics_binding_mac_flags(m, mac);
+		b->iid = ics_iid_of(m, host, addr);
+		if (host != 0 && b->iid == ICS_IID_TEMP)
+			host_at(m, host)->temp_arrivals++;
+		m->change->note.what = ICS_NOTE_NEW;
 		if (claim != NULL)
 			m->change->new_address = true;
 		seg->s.bindings++;
@@ -257,14 +296,24 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 			if (!ics_mac_equal(&b->mac, mac))
 				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE);
 		}
-		if (how == ICS_CLAIM_REPLACE)
+		if (ics_mac_equal(&b->mac, mac)) {
+			if (b->last_ns / NOTE_NS != ts_ns / NOTE_NS)
+				m->change->note.what = ICS_NOTE_SEEN;
+		} else if (how == ICS_CLAIM_REPLACE) {
+			m->change->note.what = ICS_NOTE_MOVED;
+			m->change->note.before = b->mac;
+			m->change->note.before_ns = b->last_ns;
 			b->mac = *mac;
-		if (b->host != host && (how == ICS_CLAIM_REPLACE || b->host == 0)) {
+		}
+		if (b->host != host ? how == ICS_CLAIM_REPLACE || b->host == 0 : b->last_ns + ORDER_NS < ts_ns) {
 			unlink_binding(m, b);
 			link_binding(m, i, host);
 		}
 	}
 	b->last_ns = ts_ns;
+	m->change->note.binding = b;
+	if (host != 0 && !ics_mac_equal(mac, &host_at(m, host)->mac))
+		note_other(m, host_at(m, host), mac);
 	if (claim != NULL) {
 		claim->flags = b->flags;
 		claim->changes = b->changes;
@@ -279,6 +328,21 @@ ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac 
 	uint32_t i = ics_table_find(&m->hosts, &key);
 
 	return i == 0 ? NULL : host_at(m, i);
+}
+
+const struct ics_binding *
+ics_model_host_binding(const struct ics_model *m, const struct ics_host *h, const struct ics_binding *after)
+{
+	uint32_t i = after == NULL ? h->newest : after->older;
+
+	return i == 0 ? NULL : binding_at(m, i);
+}
+
+void
+ics_model_host_age(struct ics_model *m, const struct ics_host *h)
+{
+	while (h->oldest != 0 && is_stale(m, binding_at(m, h->oldest))) /* at most ICS_BINDINGS_PER_MAC */
+		unlink_binding(m, binding_at(m, h->oldest));
 }
 
 const struct ics_binding *

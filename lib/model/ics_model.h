@@ -76,13 +76,26 @@ struct ics_router {
 /* A MAC that sent strict ND messages on a segment. */
 #define ICS_HOST_ROUTER 0x01      /* sent an RA */
 #define ICS_HOST_ROUTER_HINT 0x02 /* sent an NA with the router flag */
+#define ICS_HOST_PROXY 0x04       /* in detect.proxies, or named another MAC than its own in what it sent */
+#define ICS_HOST_FHRP 0x08        /* of a first-hop redundancy protocol, or in detect.anycast_gw_macs */
+#define ICS_HOST_HYPERVISOR 0x10  /* named several other MACs: a bridge, a wireless controller */
+/* What the interface identifier of an address tells (RFC 4291 2.5.1, RFC 7217, RFC 8981). Random ones look alike: the
+ * first that a MAC has in a /64 is taken for its stable one, the others for temporary.
+ */
+enum ics_iid { ICS_IID_EUI64, ICS_IID_STABLE, ICS_IID_TEMP, ICS_IID_LINK_LOCAL, ICS_IID_COUNT };
+const char *ics_iid_name(enum ics_iid iid);
+/* An address that was not heard for so long is no longer counted as its host's. */
+#define ICS_HOLD_NS 86400000000000ull
 struct ics_host {
 	struct ics_table_head head;
 	uint32_t segment; /* id; with mac the key */
 	struct ics_mac mac;
 	uint16_t flags;
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
-	uint64_t first_ns, last_ns, last_rs_ns;
+	uint64_t first_ns, last_ns, last_rs_ns, last_dad_ns;
+	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
+	uint32_t temp_arrivals;        /* temporary addresses that were new */
+	struct ics_mac other;          /* the first other MAC that it named as its own or its target's */
 	uint64_t boot_ns;      /* its link came up: it began to configure addresses anew; 0: not seen */
 	uint32_t routes_base;  /* routes_created of the segment then, or when it was first heard */
 	uint32_t routes_extra; /* made again for it alone since */
@@ -102,7 +115,7 @@ struct ics_binding {
 	struct ics_ip addr; /* with segment the key */
 	uint32_t segment;
 	struct ics_mac mac;
-	uint8_t flags, spare;
+	uint8_t flags, iid;    /* iid: enum ics_iid */
 	struct ics_mac prev; /* the MAC before this one, zero when there was none */
 	uint16_t changes;    /* of the MAC; saturates */
 	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
@@ -176,6 +189,15 @@ struct ics_claim_change {
 	uint64_t held_ns;            /* how long before held it */
 };
 
+/* What became of the binding that a message claims, for the address history: SEEN at most once a minute. */
+enum ics_note { ICS_NOTE_NONE, ICS_NOTE_NEW, ICS_NOTE_MOVED, ICS_NOTE_SEEN };
+struct ics_binding_note {
+	enum ics_note what;
+	const struct ics_binding *binding; /* as it is now */
+	uint64_t before_ns;                /* MOVED: when the MAC before was last heard with it */
+	struct ics_mac before;
+};
+
 /* What one message meant to the model, for the detectors: the router that it is about, as it was and as it is. */
 enum ics_match { ICS_MATCH_NONE, ICS_MATCH_TARGET, ICS_MATCH_SOURCE, ICS_MATCH_BOTH };
 struct ics_change {
@@ -203,6 +225,8 @@ struct ics_change {
 	uint32_t new_prefixes, prefixes_before;
 	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
+	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
+	struct ics_binding_note note;
 };
 
 struct ics_model;
@@ -258,6 +282,13 @@ const struct ics_router *ics_model_router_find(struct ics_model *m, uint32_t seg
 unsigned ics_model_segment_routers(const struct ics_model *m, uint32_t segment,
 				   const struct ics_router *out[static ICS_ROUTERS_PER_SEGMENT]);
 const struct ics_host *ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac);
+/* The addresses that a host holds, the latest claimed first: begin with after = NULL. NULL past the last; at most
+ * ICS_BINDINGS_PER_MAC.
+ */
+const struct ics_binding *ics_model_host_binding(const struct ics_model *m, const struct ics_host *h,
+						 const struct ics_binding *after);
+/* Takes from the host what it has not been heard with for ICS_HOLD_NS. */
+void ics_model_host_age(struct ics_model *m, const struct ics_host *h);
 const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);
 /* Bindings in order of their index in the table: the first at or behind index that lives, at most ICS_BINDINGS_MAX
  * steps ahead; *index is its own. NULL: there is none.

@@ -98,6 +98,9 @@ void ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const stru
 			  bool replace);
 uint8_t ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *mac);
 
+/* iid.c. Of a new address of this host (index, 0: unknown), before it is in its list. */
+enum ics_iid ics_iid_of(const struct ics_model *m, uint32_t host, const struct ics_ip *addr);
+
 /* dad.c */
 void ics_dad_probed(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
 void ics_dad_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
