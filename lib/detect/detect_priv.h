@@ -16,6 +16,8 @@ struct ics_episode;
 /* What detectors tell each other. */
 struct ics_detect_shared {
 	uint8_t ra_flood[ICS_SEGMENTS_MAX]; /* by segment id: 1 while invented routers flood it */
+	uint8_t nd_flood[ICS_SEGMENTS_MAX]; /* likewise: 1 while it is flooded with ND, or by invented stations */
+	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
 	uint64_t last_loss_ns;              /* records were lost; 0: never */
 };
 
@@ -100,6 +102,13 @@ void ics_episode_refresh(struct ics_episode *ep, uint64_t signature);
 void ics_episode_rearm(struct ics_episode *ep);
 void ics_episode_close(struct ics_episode *ep);
 void ics_episode_settle_all(struct ics_detector *d);
+
+/* neighbor.c ---- who may do what others may not */
+bool ics_detect_may_answer_dad(const struct ics_detector *d, const struct ics_msg *msg);
+bool ics_detect_is_router_addr(const struct ics_detector *d, uint32_t segment, const struct ics_ip *addr);
+bool ics_detect_is_router_mac(const struct ics_detector *d, uint32_t segment, const struct ics_mac *mac);
+/* A name server that a router of the segment announces. */
+bool ics_detect_is_resolver(const struct ics_detector *d, uint32_t segment, const struct ics_ip *addr);
 
 /* mute.c ---- maintenance windows of detect.mute */
 bool ics_detect_is_muted(const struct ics_detector *d, const struct ics_segment_key *seg, const struct ics_ip *addr,

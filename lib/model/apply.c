@@ -35,7 +35,7 @@ apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 		ics_host_flag(m, seg, host, ICS_HOST_ROUTER);
 		if (msg->has_mac)
 			ics_binding_claim(m, seg, &msg->src, msg->ra.has_slla ? &msg->ra.slla : &msg->smac, host,
-					  msg->ts_ns, ICS_CLAIM_REPLACE);
+					  msg->ts_ns, msg->ra.has_slla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 		if (e == NULL) {
 			out->crowded = seg->s.routers >= ICS_ROUTERS_PER_SEGMENT;
 			out->created = true;
@@ -108,7 +108,7 @@ apply_ns(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	if (!msg->has_mac)
 		return;
 	b = ics_binding_claim(m, seg, &msg->src, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
-			      ICS_CLAIM_REPLACE);
+			      msg->na.has_lla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 	if (b != NULL) {
 		b->flags &= ~ICS_BINDING_TENTATIVE;
 		out->source_first_ns = b->first_ns;
@@ -197,7 +197,9 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	ics_dad_answered(m, seg, msg, out);
 	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
 	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
-			      msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE : ICS_CLAIM_KEEP);
+			      !msg->na.has_lla				      ? ICS_CLAIM_IMPLIED :
+			      msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE :
+								      ICS_CLAIM_KEEP);
 	if (b != NULL) {
 		b->flags &= ~(ICS_BINDING_TENTATIVE | ICS_BINDING_OVERRIDE | ICS_BINDING_SOLICITED);
 		if (msg->na.flags & ICS_NA_FLAG_OVERRIDE)
@@ -241,7 +243,7 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 	if (!msg->has_mac)
 		return;
 	b = ics_binding_claim(m, seg, &msg->src, msg->rs.has_slla ? &msg->rs.slla : &msg->smac, host, msg->ts_ns,
-			      ICS_CLAIM_REPLACE);
+			      msg->rs.has_slla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 	if (b != NULL)
 		b->flags &= ~ICS_BINDING_TENTATIVE;
 }

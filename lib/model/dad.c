@@ -103,7 +103,11 @@ ics_dad_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_ms
 	if (e == NULL)
 		return;
 	/* Who asked now says that it has the address. */
-	if (ics_mac_equal(&e->asker, &msg->smac))
+	if (ics_mac_equal(&e->asker, &msg->smac)) {
+		e->done = 1;
+		return;
+	}
+	if (e->done)
 		return;
 	e->answers++;
 	out->dad = e;

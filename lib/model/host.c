@@ -293,7 +293,9 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		b = binding_at(m, i);
 		if (claim != NULL) {
 			claim->known = true;
-			if (!ics_mac_equal(&b->mac, mac))
+			if (how == ICS_CLAIM_IMPLIED)
+				claim->claims = ics_mac_equal(&b->mac, mac);
+			else if (!ics_mac_equal(&b->mac, mac))
 				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE);
 		}
 		if (ics_mac_equal(&b->mac, mac)) {

@@ -138,7 +138,8 @@ struct ics_dad {
 	uint32_t newer; /* the next to end; index */
 	struct ics_mac asker;
 	uint8_t nonce[6]; /* of RFC 7527, zero without */
-	uint32_t answers; /* NAs and probes of others */
+	uint32_t answers : 31; /* NAs and probes of others */
+	uint32_t done : 1;     /* the asker uses the address */
 	uint64_t start_ns;
 	uint64_t frame_hash;
 };
@@ -180,7 +181,7 @@ struct ics_claim_change {
 	bool replaced;               /* hosts take the new one at once (RFC 4861 7.2.3, 7.2.5) */
 	bool tentative;              /* before only asked for it (DAD) */
 	bool asked_first;            /* claimed probed for the address within three seconds and nobody answered */
-	bool before_is_live;         /* before held it for half a second or longer, not just in passing */
+	bool before_is_live;         /* before held it for 50 ms or longer, not just in passing */
 	uint8_t flags;               /* of the binding, after */
 	uint16_t changes;            /* likewise */
 	struct ics_ip addr;

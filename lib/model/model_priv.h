@@ -131,7 +131,12 @@ void ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, ui
 /* addr was claimed by host with mac as its link-layer address; NULL when it is no unicast address or there is no
  * room. A binding to another MAC is replaced only where may_replace says so (RFC 4861 7.2.3, 7.2.5).
  */
-enum ics_claim { ICS_CLAIM_PROBE, ICS_CLAIM_KEEP, ICS_CLAIM_REPLACE }; /* PROBE: by DAD, no claim yet */
+enum ics_claim {
+	ICS_CLAIM_PROBE,   /* by DAD, no claim yet */
+	ICS_CLAIM_IMPLIED, /* by the MAC of a frame without link-layer address option: hosts learn nothing from it */
+	ICS_CLAIM_KEEP,
+	ICS_CLAIM_REPLACE,
+};
 struct ics_binding *ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
 				      const struct ics_mac *mac, uint32_t host, uint64_t ts_ns, enum ics_claim how);
 struct ics_binding *ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);

@@ -4,8 +4,8 @@
  */
 #include "model_priv.h"
 
-/* A MAC that held an address for less than this was not its owner: floods claim one for many in no time. */
-#define HELD_NS 500000000ull
+/* A MAC that held an address for less than this was not its owner: floods claim one for the next within microseconds. */
+#define HELD_NS 50000000ull
 
 static bool
 mac_in(const struct ics_mac_list *l, const struct ics_mac *mac)
