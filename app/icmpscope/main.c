@@ -361,6 +361,8 @@ main(int argc, char **argv)
 	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0)
 		return 1;
 	status = with_eal();
+	/* Drivers such as memif leave their last callback to EAL's interrupt thread; under it the clean-up crashes. */
+	rte_delay_us_sleep(100000);
 	rte_eal_cleanup();
 	return status;
 }

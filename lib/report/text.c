@@ -77,7 +77,7 @@ print_evidence(FILE *out, const struct ics_anomaly *a)
 			n += (size_t)snprintf(line + n, sizeof(line) - n, " and %s more",
 					      grouped(a->count - a->n_frames, num));
 	} else {
-		n += (size_t)snprintf(line, sizeof(line), "`icmpscopectl evidence %" PRIu64 "`", a->id);
+		n += (size_t)snprintf(line, sizeof(line), "evidence on the socket: /icmpscope/anomaly/info,%" PRIu64, a->id);
 	}
 	if (a->rfc != NULL && a->rfc[0] != '\0')
 		n += (size_t)snprintf(line + n, sizeof(line) - n, ", RFC %s", a->rfc);
