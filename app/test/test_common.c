@@ -181,8 +181,8 @@ void
 set_len(struct packet *p, uint32_t len)
 {
 	assert_true(p->l4 + len <= sizeof(p->b));
-	if (p->l4 + len > p->len)
-		memset(p->b + p->len, 0, p->l4 + len - p->len);
+	for (uint32_t i = p->len; i < p->l4 + len; i++)
+		p->b[i] = 0;
 	p->len = p->l4 + len;
 }
 
