@@ -4,12 +4,15 @@
 #include "ics_capture.h"
 #include "ics_config.h"
 #include "ics_engine.h"
+#include "ics_history.h"
 #include "ics_inspect.h"
 #include "ics_report.h"
 #include "ics_version.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -19,7 +22,8 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 /* The live program tells the engine the time when no record comes; so do frames without a message here. */
 #define TICK_NS 100000000u
 
-static const char usage[] = "usage: icmpscope-read [-c FILE] [--set SECTION.KEY=VALUE]... [--json] CAPTURE...\n";
+static const char usage[] = "usage: icmpscope-read [-c FILE] [--set SECTION.KEY=VALUE]... [--json] [--history FILE]\n"
+			    "                      CAPTURE...\n";
 
 static const char help[] =
 	"\n"
@@ -30,6 +34,8 @@ static const char help[] =
 	"  -c, --config FILE            settings, as documented in icmpscope.ini\n"
 	"      --set SECTION.KEY=VALUE  one setting; wins over the file; may be repeated\n"
 	"      --json                   one JSON document instead of text\n"
+	"      --history FILE           adds to this file which MAC had which address when;\n"
+	"                               icmpscopectl history answers from it\n"
 	"      --help, --version\n"
 	"\n"
 	"A capture is short, so routers are not learned for long before they are judged:\n"
@@ -43,6 +49,7 @@ struct options {
 	const char **sets;
 	unsigned n_sets;
 	bool json;
+	const char *history;
 	char **captures;
 	unsigned n_captures;
 };
@@ -54,7 +61,15 @@ struct reader {
 	struct ics_engine *engine;
 	uint64_t frame_no;
 	uint64_t told_ns; /* time that the engine knows */
+	struct ics_history *history;
+	struct ics_history_event *batch;
+	unsigned n_batch;
+	uint64_t unwritten;  /* events that the file did not take */
+	int history_error;   /* why */
 };
+
+/* Events in one transaction. */
+#define HISTORY_BATCH 4096
 
 static int
 push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
@@ -64,6 +79,75 @@ push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t 
 	ics_engine_feed(r->engine, rec, (struct ics_view){frame, frame != NULL ? rec->cap_len : 0}, r->frame_no);
 	r->told_ns = rec->ts_ns;
 	return 0;
+}
+
+static void
+write_batch(struct reader *r)
+{
+	int rc = ics_history_write(r->history, r->batch, r->n_batch);
+
+	if (rc != 0) {
+		r->unwritten += r->n_batch;
+		r->history_error = rc;
+	}
+	r->n_batch = 0;
+}
+
+static bool
+take_event(void *ctx, const struct ics_history_event *ev)
+{
+	struct reader *r = ctx;
+
+	r->batch[r->n_batch++] = *ev;
+	if (r->n_batch == HISTORY_BATCH)
+		write_batch(r);
+	return true;
+}
+
+/* False when the history could not be opened. */
+static bool
+open_history(struct reader *r, const char *path, const struct ics_config *conf)
+{
+	struct ics_history_conf c = {path, conf->detect.journal_days, conf->history.max_mb};
+	char err[ICS_HISTORY_ERR_LEN];
+
+	r->history = ics_history_open(&c, err);
+	if (r->history == NULL) {
+		fprintf(stderr, "icmpscope-read: %s\n", err);
+		return false;
+	}
+	r->batch = calloc(HISTORY_BATCH, sizeof(*r->batch));
+	if (r->batch == NULL) {
+		fputs("icmpscope-read: out of memory\n", stderr);
+		return false;
+	}
+	ics_engine_set_history(r->engine, take_event, r);
+	return true;
+}
+
+/* False when not everything came to be on file. */
+static bool
+finish_history(struct reader *r)
+{
+	uint64_t lost;
+	int n;
+
+	if (r->history == NULL)
+		return true;
+	write_batch(r);
+	do
+		n = ics_history_retain(r->history);
+	while (n > 0);
+	lost = r->unwritten + ics_engine_history_dropped(r->engine);
+	if (r->unwritten != 0)
+		fprintf(stderr, "icmpscope-read: the history lacks %" PRIu64 " events: %s\n", lost,
+			strerror(-r->history_error));
+	else if (lost != 0)
+		fprintf(stderr, "icmpscope-read: the history lacks %" PRIu64 " events: more than %u came in a second\n",
+			lost, ICS_HISTORY_RATE);
+	else if (n < 0)
+		fprintf(stderr, "icmpscope-read: old rows of the history stay: %s\n", strerror(-n));
+	return lost == 0 && n == 0;
 }
 
 static void
@@ -107,6 +191,7 @@ read_capture(struct reader *r, const char *path, struct ics_report_capture *out)
 	/* Timers that end with the last frame have ended. */
 	if (out->frames > 0)
 		ics_engine_tick(r->engine, out->last_ns);
+	ics_engine_flush_history(r->engine);
 	ics_capture_close(c);
 	if (ret == 0)
 		return true;
@@ -137,6 +222,15 @@ start(struct reader *r, const struct ics_config *conf)
 	r->inspect.seed = seed;
 	ics_inspect_init(&r->inspect);
 	return 0;
+}
+
+static void
+stop(struct reader *r)
+{
+	ics_history_close(r->history);
+	free(r->batch);
+	ics_engine_free(r->engine);
+	free(r);
 }
 
 static int
@@ -174,6 +268,11 @@ run(const struct options *o, const struct ics_config *conf)
 		free(captures);
 		return EXIT_FAILED;
 	}
+	if (o->history != NULL && !open_history(r, o->history, conf)) {
+		stop(r);
+		free(captures);
+		return EXIT_FAILED;
+	}
 	for (unsigned i = 0; i < o->n_captures; i++) {
 		if (!read_capture(r, o->captures[i], &captures[i]))
 			status = EXIT_FAILED;
@@ -184,9 +283,10 @@ run(const struct options *o, const struct ics_config *conf)
 		status = EXIT_FAILED;
 	for (unsigned i = 0; i < o->n_captures; i++)
 		free((char *)captures[i].damage);
-	ics_engine_free(r->engine);
+	if (!finish_history(r))
+		status = EXIT_FAILED;
+	stop(r);
 	free(captures);
-	free(r);
 	return status;
 }
 
@@ -194,11 +294,12 @@ run(const struct options *o, const struct ics_config *conf)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { SET = 256, JSON, HELP, VERSION };
+	enum { SET = 256, JSON, HISTORY, HELP, VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, SET},
-		{"json", no_argument, NULL, JSON},        {"help", no_argument, NULL, HELP},
-		{"version", no_argument, NULL, VERSION},  {NULL, 0, NULL, 0},
+		{"json", no_argument, NULL, JSON},        {"history", required_argument, NULL, HISTORY},
+		{"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -212,6 +313,9 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case JSON:
 			o->json = true;
+			break;
+		case HISTORY:
+			o->history = optarg;
 			break;
 		case 'h':
 		case HELP:
@@ -262,6 +366,8 @@ main(int argc, char **argv)
 	struct ics_config *conf = malloc(sizeof(*conf));
 	int status = EXIT_FAILED;
 
+	/* A file that may not grow is a loss that is told, no death. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (o.sets == NULL || conf == NULL)
 		fputs("icmpscope-read: out of memory\n", stderr);
 	else if ((status = parse(argc, argv, &o)) < 0 && (status = configure(conf, &o)) < 0)

@@ -180,6 +180,10 @@ test_words(void **state)
 	refuse_set("eal.file_prefix=../x", "not allowed");
 	refuse_set("eal.file_prefix=..", "dot");
 	refuse_set("eal.file_prefix=", "empty");
+	accept_set(&c, "history.file=/var/lib/icmpscope/a b.db");
+	assert_string_equal(c.history.file, "/var/lib/icmpscope/a b.db");
+	accept_set(&c, "history.file=");
+	assert_string_equal(c.history.file, "");
 }
 
 static void
@@ -383,7 +387,7 @@ test_documented_file(void **state)
 		}
 		assert_true(key.text[0] != '\0' && key.allowed[0] != '\0');
 	}
-	assert_int_equal(n, 31);
+	assert_int_equal(n, 33);
 	free(text);
 }
 

@@ -68,6 +68,10 @@ struct ics_config {
 		uint32_t ring_bulk;
 	} worker;
 	struct {
+		char file[256];  /* empty: no history is kept */
+		uint32_t max_mb; /* 0: no limit */
+	} history;
+	struct {
 		char file_prefix[64]; /* of DPDK's runtime directory; "icmpscope" */
 		uint32_t memory_mb;   /* 0: planned */
 	} eal;

@@ -159,6 +159,11 @@ ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, c
 		return read_tunnels(text, member);
 	case ICS_CONFIG_CPUS:
 		return read_cpus(text, member, sizeof(c->worker.cpus));
+	case ICS_CONFIG_PATH:
+		if (strlen(text) >= sizeof(c->history.file))
+			return "is too long";
+		strcpy(member, text);
+		return NULL;
 	case ICS_CONFIG_NAME:
 		return read_name(text, member, sizeof(c->eal.file_prefix));
 	default:

@@ -110,6 +110,8 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	msg.frame_no = frame_no;
 	ics_model_apply(e->model, seg, &msg, &change);
 	ics_engine_note_known(e, &change);
+	if (change.note.what != ICS_NOTE_NONE)
+		ics_engine_note_history(e, &msg, &change);
 	ics_engine_check_stateful(e, &msg, &change);
 	ics_detectors_message(e->detectors, &msg, &change);
 }

@@ -24,12 +24,20 @@ struct ics_engine {
 		uint64_t frame_hash;
 		enum ics_reason reason;
 	} recent[STATEFUL_RECENT];
+	struct {
+		ics_history_fn fn;
+		void *ctx;
+		uint64_t second, in_second; /* of the clock; events offered in it */
+		uint64_t dropped;
+	} history;
 	bool started;
 	bool steady; /* the clock of the records never runs back */
 };
 
 /* known.c. After a message changed the model. */
 void ics_engine_note_known(struct ics_engine *e, const struct ics_change *c);
+/* history.c. After a message changed the model. */
+void ics_engine_note_history(struct ics_engine *e, const struct ics_msg *msg, const struct ics_change *c);
 /* fragment.c */
 int ics_fragments_init(struct ics_engine *e, uint64_t seed);
 /* Of a frame with fragments, extension headers or a chain that cannot be followed: overlaps, and what it hides. */

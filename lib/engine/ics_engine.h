@@ -36,6 +36,28 @@ void ics_engine_tick(struct ics_engine *e, uint64_t ts_ns);
 /* The set of known routers for the workers to read; the engine keeps it up to date. */
 void ics_engine_publish_known(struct ics_engine *e, struct ics_known *known);
 
+/* What the address history is told: which MAC is known by now to hold an address. before and before_ns: of the MAC that
+ * held it until now and when it was last heard with it (0: nobody did). Times are packet time.
+ */
+enum ics_history_how { ICS_HISTORY_DAD, ICS_HISTORY_NS, ICS_HISTORY_NA, ICS_HISTORY_RA, ICS_HISTORY_RS, ICS_HISTORY_HOWS };
+struct ics_history_event {
+	uint64_t ts_ns, before_ns;
+	struct ics_ip addr;
+	struct ics_mac mac, before;
+	struct ics_segment_key segment;
+	uint8_t how, iid; /* enum ics_history_how, enum ics_iid */
+};
+/* Called for each change of a binding, and for one that goes on at most once a minute. False: it could not be taken,
+ * which is counted. More than ICS_HISTORY_RATE a second are not offered at all, and counted too.
+ */
+#define ICS_HISTORY_RATE 10000
+typedef bool (*ics_history_fn)(void *ctx, const struct ics_history_event *ev);
+void ics_engine_set_history(struct ics_engine *e, ics_history_fn fn, void *ctx);
+/* Tells all bindings once more, so that the last time of each is right to the message: at the end of a capture. */
+void ics_engine_flush_history(struct ics_engine *e);
+/* Events that were lost: not taken, or over the rate. */
+uint64_t ics_engine_history_dropped(const struct ics_engine *e);
+
 struct ics_model *ics_engine_model(struct ics_engine *e);
 struct ics_anomaly_store *ics_engine_anomalies(struct ics_engine *e);
 /* Detector i with its counters, NULL past the last. */
