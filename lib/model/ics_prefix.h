@@ -113,6 +113,8 @@ bool ics_prefix_is_active(const struct ics_prefix *p, uint64_t now_ns);
 bool ics_prefix_covers(const struct ics_ip *prefix, unsigned plen, const struct ics_ip *addr);
 /* Announcements in a row of its router that it was missing from. */
 uint32_t ics_prefix_misses(const struct ics_model *m, const struct ics_prefix *p);
+/* So many that splitting of options (RFC 4861 6.2.3) no longer explains it. */
+uint32_t ics_prefix_missing_at(const struct ics_prefix *p);
 /* It was always there and is missing for so long that splitting of options does not explain it. */
 bool ics_prefix_is_missing(const struct ics_model *m, const struct ics_prefix *p);
 
@@ -128,6 +130,11 @@ const struct ics_prefix *ics_model_segment_prefix(const struct ics_model *m, uin
 const struct ics_prefix *ics_model_router_prefix(struct ics_model *m, uint32_t segment, const struct ics_ip *router,
 						 const struct ics_prefix *after);
 const struct ics_advertiser *ics_model_advertiser(struct ics_model *m, uint32_t segment, const struct ics_ip *router);
+/* The other way round: begin with the one that was not heard for longest. */
+const struct ics_prefix *ics_model_router_stalest(struct ics_model *m, uint32_t segment, const struct ics_ip *router,
+						  const struct ics_prefix *after);
+/* Another router of the segment advertises the same as p, now; NULL: none among the first ICS_PREFIX_LOOKS. */
+const struct ics_prefix *ics_model_prefix_elsewhere(const struct ics_model *m, const struct ics_prefix *p);
 /* The entry of a router for this very value, or NULL. */
 const struct ics_prefix *ics_model_prefix_find(struct ics_model *m, uint32_t segment, const struct ics_ip *router,
 					       enum ics_prefix_kind kind, const struct ics_ip *value, unsigned plen);

@@ -6,6 +6,7 @@
 #include "model_priv.h"
 
 #define NS_PER_S 1000000000ull
+#define MIN_MTU 1280
 /* Expired entries are looked for among that many of the oldest; the rest of a list is younger. */
 #define EXPIRED_WINDOW 8
 /* Deadlines as counted down by routers are exact to the second; hosts cannot tell a difference below this (B4). */
@@ -265,14 +266,15 @@ note_param(struct ics_advertiser *a, enum ics_ra_param n, uint32_t value, bool s
 
 /* Zero is "unspecified" for all but the flags (RFC 4861 4.2). */
 static void
-note_params(struct ics_advertiser *a, const struct ics_msg_ra *ra, bool new_any)
+note_params(struct ics_advertiser *a, const struct ics_msg_ra *ra, uint32_t link_mtu, bool new_any)
 {
 	note_param(a, ICS_RA_HOP_LIMIT, ra->cur_hop_limit, ra->cur_hop_limit != 0, new_any);
 	note_param(a, ICS_RA_MANAGED, (ra->flags & ICS_RA_FLAG_MANAGED) != 0, true, new_any);
 	note_param(a, ICS_RA_OTHER, (ra->flags & ICS_RA_FLAG_OTHER) != 0, true, new_any);
 	note_param(a, ICS_RA_REACHABLE, ra->reachable_ms, ra->reachable_ms != 0, new_any);
 	note_param(a, ICS_RA_RETRANS, ra->retrans_ms, ra->retrans_ms != 0, new_any);
-	note_param(a, ICS_RA_MTU, ra->mtu, ra->mtu != 0, new_any);
+	/* Hosts ignore an MTU that is too small for IPv6 or too large for the link (6.3.4). */
+	note_param(a, ICS_RA_MTU, ra->mtu, ra->mtu >= MIN_MTU && ra->mtu <= link_mtu, new_any);
 }
 
 static void
@@ -360,7 +362,7 @@ ics_prefix_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_ms
 		a->any_ns = msg->ts_ns;
 	if (a->ras < UINT32_MAX)
 		a->ras++;
-	note_params(a, &msg->ra, new_any);
+	note_params(a, &msg->ra, m->conf.detect.link_mtu, new_any);
 	for (unsigned n = 0; n < v->n; n++)
 		learn_item(m, seg, a, index, &v->item[n], msg, counts, new_any);
 	v->after = *a;

@@ -71,10 +71,16 @@ ics_prefix_misses(const struct ics_model *m, const struct ics_prefix *p)
 	return p->rounds == 0 ? 0 : a->round - p->round_seen;
 }
 
+uint32_t
+ics_prefix_missing_at(const struct ics_prefix *p)
+{
+	return MISSED_ROUNDS * p->max_gap;
+}
+
 bool
 ics_prefix_is_missing(const struct ics_model *m, const struct ics_prefix *p)
 {
-	return p->rounds >= ALWAYS_ROUNDS && ics_prefix_misses(m, p) >= MISSED_ROUNDS * p->max_gap;
+	return p->rounds >= ALWAYS_ROUNDS && ics_prefix_misses(m, p) >= ics_prefix_missing_at(p);
 }
 
 uint64_t
@@ -133,6 +139,38 @@ ics_model_router_prefix(struct ics_model *m, uint32_t segment, const struct ics_
 		i = a == NULL ? 0 : a->newest;
 	}
 	return i == 0 ? NULL : ics_table_at(&m->prefixes, i);
+}
+
+const struct ics_prefix *
+ics_model_router_stalest(struct ics_model *m, uint32_t segment, const struct ics_ip *router,
+			 const struct ics_prefix *after)
+{
+	const struct ics_advertiser *a;
+	uint32_t i;
+
+	if (after != NULL) {
+		i = after->adv_prev;
+	} else {
+		a = ics_model_advertiser(m, segment, router);
+		i = a == NULL ? 0 : a->oldest;
+	}
+	return i == 0 ? NULL : ics_table_at(&m->prefixes, i);
+}
+
+const struct ics_prefix *
+ics_model_prefix_elsewhere(const struct ics_model *m, const struct ics_prefix *p)
+{
+	const struct ics_prefix *q = NULL;
+
+	for (unsigned n = 0; n < ICS_PREFIX_LOOKS; n++) {
+		q = ics_model_segment_prefix(m, p->segment, q);
+		if (q == NULL)
+			return NULL;
+		if (q->kind == p->kind && q->plen == p->plen && ics_ip_equal(&q->value, &p->value) &&
+		    !ics_ip_equal(&q->router, &p->router) && ics_prefix_is_active(q, m->clock.now_ns))
+			return q;
+	}
+	return NULL;
 }
 
 const struct ics_prefix *
