@@ -44,7 +44,7 @@ struct state {
 struct episode {
 	struct ics_episode ep;
 	uint32_t variants;
-	bool muted, vital, old_again;
+	bool muted, vital, old_again, lenient;
 	struct move m;
 	uint64_t changes, last_ns;
 };
@@ -67,13 +67,21 @@ message_name(const struct move *m)
 }
 
 static enum ics_severity
-severity_of(const struct episode *e)
+severity_by_variant(const struct episode *e)
 {
 	if (e->variants & 1u << CONTESTED)
 		return ICS_SEV_CRITICAL;
 	if (!(e->variants & (1u << REPLACED | 1u << OLD_ALIVE)))
 		return ICS_SEV_INFO;
 	return e->vital ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
+}
+
+static enum ics_severity
+severity_of(const struct episode *e)
+{
+	enum ics_severity s = severity_by_variant(e);
+
+	return e->lenient ? ics_severity_lower(s) : s;
 }
 
 static void
@@ -98,6 +106,8 @@ say(struct ics_anomaly *a, const struct episode *e)
 			   "the other.");
 	else
 		ics_say(a, ". Hosts now send what is meant for this address to the new one.");
+	if (e->lenient)
+		ics_say(a, " Only hosts that do not follow the standards act on this message.");
 	if (e->vital)
 		ics_say(a, " This is a router, a resolver or an address under watch.");
 	ics_say(a, " Find the port of %s; if both are yours, name them in detect.anycast_gw_macs or detect.proxies.", new);
@@ -113,6 +123,11 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	a->variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
 	a->severity = severity_of(e);
 	a->muted = e->muted;
+	a->lenient = e->lenient;
+	if (e->lenient)
+		ics_fact_set_text(a, "reason", "lenient");
+	else if (ics_fact_find(a, "reason") != NULL)
+		ics_fact_set_text(a, "reason", "strict");
 	ics_fact_set_text(a, "variants", "%s", text);
 	ics_fact_set_text(a, "old_mac", "%s", ics_mac_format(&e->m.old, mac));
 	ics_fact_set_text(a, "new_mac", "%s", ics_mac_format(&e->m.new, mac));
@@ -153,7 +168,7 @@ fire(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment
 		if (e == NULL)
 			return;
 		e->m = *m;
-		e->muted = true;
+		e->muted = e->lenient = true;
 	} else if (v == REPLACED && e->variants == 1u << IGNORED) {
 		e->m = *m;
 	}
@@ -163,11 +178,12 @@ fire(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment
 		v = (enum variant)__builtin_ctz(e->variants);
 	e->variants |= 1u << v;
 	e->vital |= vital;
+	e->lenient &= !msg->strict;
 	e->old_again |= v == CONTESTED || v == OLD_ALIVE;
 	e->changes += v == REPLACED || v == IGNORED;
 	e->last_ns = msg->ts_ns;
 	e->muted &= ics_detect_is_muted(d, &seg->key, &m->addr, &m->new);
-	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->vital << 8 | (uint64_t)e->muted << 9);
+	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->vital << 8 | (uint64_t)e->muted << 9 | (uint64_t)e->lenient << 10);
 }
 
 /* ---- changes that are waited on ---- */
@@ -277,7 +293,7 @@ on_change(struct ics_detector *d, const struct ics_msg *msg, const struct ics_ch
 		return;
 	}
 	/* The announcement of a move to everyone: a virtual machine elsewhere, a failover, or a lie. */
-	if (is_na && ics_ip6_is_multicast(msg->dst.b) && !(msg->na.flags & ICS_NA_FLAG_SOLICITED) &&
+	if (msg->strict && is_na && ics_ip6_is_multicast(msg->dst.b) && !(msg->na.flags & ICS_NA_FLAG_SOLICITED) &&
 	    !ics_mac_equal(&msg->smac, &k->before) && !is_vital(d, c->segment->id, &k->addr)) {
 		d->info.suppressed++;
 		remember(d->state, &m);
@@ -292,11 +308,11 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 {
 	struct state *s = d->state;
 
-	if (!msg->strict || !msg->has_mac)
+	if (!msg->has_mac)
 		return;
 	if (s->oldest != 0) {
 		forget_old(s, msg->ts_ns);
-		if (s->oldest != 0)
+		if (s->oldest != 0 && msg->strict)
 			on_old_mac(d, msg, c);
 	}
 	if (c->claim.differs)

@@ -145,6 +145,7 @@ judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	const struct ics_router *r = ics_model_router_find(d->model, seg->id, &msg->src);
 	const struct ics_binding *src = ics_model_binding_find(d->model, seg->id, &msg->src);
 	const struct ics_binding *dest = ics_model_binding_find(d->model, seg->id, &m->dest);
+	const struct ics_binding *target;
 	bool to_router = !ics_ip_equal(&m->target, &m->dest);
 	uint32_t variants = 0;
 
@@ -159,7 +160,9 @@ judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 						  src != NULL && !ics_mac_equal(&src->mac, &msg->smac))
 			variants |= 1u << FOREIGN_MAC;
 	}
-	if (to_router && !is_router(d, seg->id, &m->target))
+	/* Likewise of a target that was not heard yet. */
+	target = ics_model_binding_find(d->model, seg->id, &m->target);
+	if (to_router && !is_router(d, seg->id, &m->target) && (seg->default_routers != 0 || target != NULL))
 		variants |= 1u << TARGET_NO_ROUTER;
 	if (m->has_tlla && dest != NULL && !(dest->flags & ICS_BINDING_TENTATIVE) && !ics_mac_equal(&dest->mac, &m->tlla) &&
 	    !ics_model_is_shared_mac(d->model, &m->tlla) && !ics_model_is_proxy(d->model, &m->tlla))

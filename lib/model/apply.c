@@ -97,8 +97,11 @@ apply_ns(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	struct ics_binding *b;
 	uint32_t host;
 
-	if (!msg->strict)
+	if (!msg->strict) {
+		if (msg->has_mac && msg->na.has_lla)
+			ics_binding_observed(m, seg, &msg->src, &msg->na.lla, msg->ts_ns, true);
 		return;
+	}
 	if (ics_ip6_is_unspecified(msg->src.b)) {
 		apply_dad(m, seg, msg, ics_host_heard(m, seg, msg, 0), out);
 		return;
@@ -189,8 +192,14 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 		b = ics_binding_get(m, seg, &msg->na.target);
 	if (out->match != ICS_MATCH_NONE)
 		na_about_router(m, seg, msg, by_target != NULL ? by_target : by_source, b, out);
-	if (!msg->strict || !msg->has_mac)
+	if (!msg->has_mac)
 		return;
+	if (!msg->strict) {
+		if (msg->na.has_lla)
+			ics_binding_observed(m, seg, &msg->na.target, &msg->na.lla, msg->ts_ns,
+					     (msg->na.flags & ICS_NA_FLAG_OVERRIDE) != 0);
+		return;
+	}
 
 	b = ics_binding_get(m, seg, &msg->na.target);
 	ics_solicit_answered(m, seg, msg, b);

@@ -296,7 +296,7 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 			if (how == ICS_CLAIM_IMPLIED)
 				claim->claims = ics_mac_equal(&b->mac, mac);
 			else if (!ics_mac_equal(&b->mac, mac))
-				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE);
+				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE, ICS_DISPUTE_LEARN);
 		}
 		if (ics_mac_equal(&b->mac, mac)) {
 			if (b->last_ns / NOTE_NS != ts_ns / NOTE_NS)

@@ -94,8 +94,12 @@ const struct ics_ra_view *ics_prefix_heard(struct ics_model *m, struct seg_entry
 unsigned ics_ra_items(const struct ics_msg *msg, uint64_t seed, struct ics_ra_view *out);
 
 /* neighbor.c. mac is claimed for a binding that has another one. */
+enum ics_dispute { ICS_DISPUTE_LOOK, ICS_DISPUTE_LEARN };
 void ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ics_mac *mac, uint64_t ts_ns,
-			  bool replace);
+			  bool replace, enum ics_dispute how_far);
+/* What a lenient message claims, which changes nothing. */
+void ics_binding_observed(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
+			  const struct ics_mac *mac, uint64_t ts_ns, bool replace);
 uint8_t ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *mac);
 
 /* iid.c. Of a new address of this host (index, 0: unknown), before it is in its list. */

@@ -47,8 +47,9 @@ ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *mac)
 
 void
 ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ics_mac *mac, uint64_t ts_ns,
-		     bool replace)
+		     bool replace, enum ics_dispute how_far)
 {
+	bool learn = how_far == ICS_DISPUTE_LEARN;
 	const struct ics_host *before = ics_model_host_find(m, b->segment, &b->mac);
 	uint64_t held = b->moved_at == 0 ? ts_ns - b->first_ns :
 					   (uint64_t)(ICS_COARSE(ts_ns) - b->moved_at) * ICS_COARSE_NS;
@@ -62,6 +63,8 @@ ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ic
 	c->before_heard_ns = before != NULL ? before->last_ns : 0;
 	c->held_ns = held;
 	c->before_is_live = held >= HELD_NS;
+	if (!learn)
+		return;
 	b->flags |= ICS_BINDING_DISPUTED;
 	if (!replace)
 		return;
@@ -71,6 +74,24 @@ ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ic
 		b->changes++;
 	b->flags &= ~(ICS_BINDING_PROXY | ICS_BINDING_ANYCAST | ICS_BINDING_FHRP);
 	b->flags |= ics_binding_mac_flags(m, mac);
+}
+
+void
+ics_binding_observed(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr, const struct ics_mac *mac,
+		     uint64_t ts_ns, bool replace)
+{
+	struct ics_claim_change *c = &m->change->claim;
+	struct ics_binding *b = ics_binding_get(m, seg, addr);
+
+	if (b == NULL)
+		return;
+	c->claims = c->known = true;
+	c->addr = *addr;
+	c->claimed = *mac;
+	c->flags = b->flags;
+	c->changes = b->changes;
+	if (!ics_mac_equal(&b->mac, mac))
+		ics_binding_disputed(m, b, mac, ts_ns, replace, ICS_DISPUTE_LOOK);
 }
 
 const struct ics_binding *
