@@ -34,13 +34,27 @@ message_len(const struct ics_pkt *pkt)
 	return pkt->ilen;
 }
 
+static bool
+sum_verifies(const struct ics_pkt *pkt)
+{
+	uint64_t acc = ics_sum_add(0, pkt->icmp);
+
+	if (pkt->ip_version == 6) {
+		acc = ics_sum_add(acc, (struct ics_view){pkt->src, 16});
+		acc = ics_sum_add(acc, (struct ics_view){pkt->dst, 16});
+		acc += (uint64_t)__builtin_bswap32(pkt->ilen) + __builtin_bswap32(ICS_PROTO_ICMP6);
+	}
+	return ics_sum_fold(acc) == 0xffff;
+}
+
+/* A message without complaint about its sum has a good one, or was not judged. */
 static const char *
 checksum_verdict(const struct ics_pkt *pkt)
 {
 	if (ics_reasons_has(&pkt->reasons, ICS_REASON_icmp6_checksum) ||
 	    ics_reasons_has(&pkt->reasons, ICS_REASON_icmp4_checksum))
 		return "bad";
-	return is_readable(pkt) && pkt->icmp.len == message_len(pkt) ? "ok" : "skipped";
+	return is_readable(pkt) && pkt->icmp.len == message_len(pkt) && sum_verifies(pkt) ? "ok" : "skipped";
 }
 
 /* type:units of each option, up to ICS_ND_OPTIONS_MAX of them. */
