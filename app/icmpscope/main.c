@@ -5,6 +5,7 @@
 #include "control.h"
 #include "device.h"
 #include "eal.h"
+#include "historian.h"
 #include "plan.h"
 #include "port.h"
 #include "summary.h"
@@ -41,6 +42,7 @@ static struct {
 	struct ics_export_source source;
 	struct control control;
 	struct ics_engine *engine;
+	struct historian historian;
 } run;
 
 static _Atomic bool stop;
@@ -62,6 +64,8 @@ catch_signals(void)
 	sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
+	/* A file that may not grow is a loss that is counted. */
+	sigaction(SIGXFSZ, &sa, NULL);
 }
 
 static void
@@ -198,6 +202,8 @@ prepare_shared(void)
 	if (!run.shared.capture_time)
 		ics_engine_set_steady(run.engine);
 	ics_engine_publish_known(run.engine, &run.shared.known);
+	if (run.historian.history != NULL)
+		ics_engine_set_history(run.engine, historian_tell, &run.historian);
 	return 0;
 }
 
@@ -287,6 +293,8 @@ open_export(const char *mode_name)
 		.start_ns = run.shared.clock.ns0,
 		.memory_mb = run.plan.memory_mb,
 		.hugepages = run.plan.hugepages,
+		.history = run.historian.history != NULL ? &run.historian.stats : NULL,
+		.history_queue = run.historian.queue,
 	};
 	rc = ics_export_open(&run.source);
 	if (rc != 0)
@@ -358,9 +366,14 @@ main(int argc, char **argv)
 		status = make_plan();
 	if (status != 0)
 		return status;
-	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0)
+	if (historian_start(&run.historian, &run.args.config, &run.facts, &run.plan) != 0)
 		return 1;
+	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0) {
+		historian_stop(&run.historian);
+		return 1;
+	}
 	status = with_eal();
+	historian_stop(&run.historian);
 	/* Drivers such as memif leave their last callback to EAL's interrupt thread; under it the clean-up crashes. */
 	rte_delay_us_sleep(100000);
 	rte_eal_cleanup();

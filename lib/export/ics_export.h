@@ -7,6 +7,7 @@
 
 #include "ics_count.h"
 #include "ics_engine.h"
+#include "ics_history.h"
 #include "ics_ring.h"
 
 /* How long a client waits for the control core before it is told so. */
@@ -81,6 +82,8 @@ struct ics_export_source {
 	uint64_t memory_mb;
 	bool hugepages;
 	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
+	const struct ics_history_stats *history;      /* of the writer; NULL: no history is kept */
+	const struct ics_history_queue *history_queue;
 	void (*read_ports)(void *ctx);                /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };

@@ -77,6 +77,19 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "binding_evictions", m.binding_evictions);
 }
 
+static void
+add_history(const struct ics_export_source *src, struct reply *r)
+{
+	uint64_t error = src->history != NULL ? ics_count_get(&src->history->error) : 0;
+
+	reply_text(r, "history", "%s", src->history == NULL ? "off" : error == 0 ? "on" : strerror((int)error));
+	reply_uint(r, "history_written", src->history != NULL ? ics_count_get(&src->history->written) : 0);
+	reply_uint(r, "history_queued", src->history_queue != NULL ? ics_history_queue_fill(src->history_queue) : 0);
+	reply_uint(r, "history_dropped",
+		   ics_engine_history_dropped(src->engine) +
+			   (src->history != NULL ? ics_count_get(&src->history->failed) : 0));
+}
+
 void
 tel_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -93,6 +106,7 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	add_conservation(src, r);
 	add_ports(src, r);
 	add_findings(src, r);
+	add_history(src, r);
 	reply_uint(r, "main_cpu", src->main_cpu);
 	reply_uint(r, "tsc_hz", src->tsc_hz);
 	reply_uint(r, "hugepages", src->hugepages);

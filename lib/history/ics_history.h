@@ -71,4 +71,11 @@ bool ics_history_queue_push(struct ics_history_queue *q, const struct ics_histor
 unsigned ics_history_queue_pop(struct ics_history_queue *q, struct ics_history_event *out, unsigned max);
 unsigned ics_history_queue_fill(const struct ics_history_queue *q);
 
+/* What a writer counts; one thread writes it, any reads. */
+struct ics_history_stats {
+	ics_counter written; /* events on file */
+	ics_counter failed;  /* events that the file did not take */
+	ics_counter error;   /* errno of the latest failure, 0 once it is written again */
+};
+
 #endif

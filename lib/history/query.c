@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* Rows end with the last message, and are behind it by up to a minute: what was heard so shortly before counts as held. */
-#define HELD_NS (15 * 60 * 1000000000ll)
+/* An address may be probed for once and then only used: after a day without a word it is not known to be held. */
+#define HELD_NS (24 * 3600 * 1000000000ll)
 
 const char *
 ics_history_how_name(enum ics_history_how how)
