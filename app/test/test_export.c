@@ -199,6 +199,48 @@ fill_store(void)
 	}
 }
 
+/* As many segments as it takes, each with its quota of search domains as long as any text can be. */
+static void
+fill_prefixes(void)
+{
+	enum { OPT_LEN = 80, RA_OFF = 54, OPTS_OFF = RA_OFF + 16 };
+	static uint8_t f[OPTS_OFF + ICS_RA_ITEMS_MAX * OPT_LEN];
+	struct ics_record rec = {
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = RA_OFF,
+		.ilen = sizeof(f) - RA_OFF,
+		.cap_len = sizeof(f),
+		.class = ICS_CLASS_nd_ra,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+
+	f[RA_OFF + 6] = 7; /* a lifetime */
+	f[RA_OFF - 32] = 0xfe; /* source, destination */
+	f[RA_OFF - 31] = 0x80;
+	f[RA_OFF - 17] = 1;
+	f[RA_OFF - 16] = 0xff;
+	for (unsigned n = 0; n < ICS_PREFIXES_MAX; n++) {
+		unsigned i = n % ICS_RA_ITEMS_MAX;
+		uint8_t *o = f + OPTS_OFF + i * OPT_LEN;
+
+		o[0] = ICS_OPT_DNSSL;
+		o[1] = OPT_LEN / 8;
+		memset(o + 4, 0xff, 4);
+		o[8] = 63;
+		memset(o + 9, 'x', 63);
+		o[9] = (uint8_t)('a' + n % 16);
+		o[10] = (uint8_t)('a' + n / 16 % 16);
+		if (i != ICS_RA_ITEMS_MAX - 1)
+			continue;
+		rec.vlan_outer = (uint16_t)(n / ICS_PREFIXES_PER_SEGMENT);
+		rec.ts_ns = 1 + n;
+		ics_engine_feed(t.engine, &rec, (struct ics_view){f, sizeof(f)}, 0);
+	}
+	assert_int_equal(ics_model_prefix_count(ics_engine_model(t.engine)), ICS_PREFIXES_MAX);
+}
+
 static int
 setup(void **state)
 {
@@ -238,6 +280,7 @@ setup(void **state)
 					   .consumed_records = UINT64_MAX,
 					   .consumed_messages = UINT64_MAX};
 	fill_store();
+	fill_prefixes();
 	return 0;
 }
 
@@ -368,6 +411,65 @@ test_anomaly_list_pages(void **state)
 }
 
 static void
+test_prefix_pages_hold_every_row_once(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0;
+	char params[32];
+	unsigned pages;
+
+	for (pages = 0; pages < 5000; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/prefix/table", params);
+		assert_int_equal(number("total"), ICS_PREFIXES_MAX);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		/* Full pages, not one row each. */
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, ICS_PREFIXES_MAX);
+	ask("/icmpscope/prefix/table", "7,3");
+	assert_int_equal(reply.n_rows, 3);
+	assert_int_equal(reply.cells[0][0], 7);
+	assert_int_equal(number("more"), 1);
+	ask("/icmpscope/prefix/table", "18446744073709551615");
+	assert_int_equal(reply.n_rows, 0);
+}
+
+static void
+test_prefix_list_and_info(void **state)
+{
+	uint64_t start = 0, rows = 0;
+	char params[32];
+
+	for (unsigned pages = 0; pages < 200; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/prefix/list", params);
+		if (reply.n_list == 0)
+			break;
+		rows += reply.n_list;
+		start = reply.list[reply.n_list - 1] + 1;
+	}
+	assert_int_equal(rows, ICS_PREFIXES_MAX);
+	ask("/icmpscope/prefix/info", "65536");
+	assert_false(reply.truncated);
+	assert_string_equal(reply.text + item("kind")->str, "dnssl");
+	assert_string_equal(reply.text + item("router")->str, "fe80::1");
+	assert_string_equal(reply.text + item("vlan")->str, "255");
+	assert_int_equal(strlen(reply.text + item("prefix")->str), 63);
+	assert_int_equal(number("valid_until_ns"), UINT64_MAX);
+	assert_int_equal(number("active"), 1);
+	ask("/icmpscope/prefix/info", "65537");
+	assert_string_equal(reply.text + item("error")->str,
+			    "65537 is not a prefix id: /icmpscope/prefix/list has them");
+}
+
+static void
 test_port_table_of_widest_names(void **state)
 {
 	uint64_t start = 0, rows = 0;
@@ -495,6 +597,8 @@ main(void)
 		cmocka_unit_test(test_widest_anomaly),
 		cmocka_unit_test(test_anomaly_pages_hold_every_row_once),
 		cmocka_unit_test(test_anomaly_list_pages),
+		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
+		cmocka_unit_test(test_prefix_list_and_info),
 		cmocka_unit_test(test_port_table_of_widest_names),
 		cmocka_unit_test(test_bad_parameters),
 		cmocka_unit_test(test_commands_are_telemetrys),

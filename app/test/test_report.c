@@ -288,7 +288,8 @@ test_text_of_a_finding(void **state)
 	assert_non_null(strstr(text, "WARNING  router_lifetime_zero  "));
 	assert_non_null(strstr(text, "\n  Under maintenance: recorded, raises nothing.\n"));
 	assert_non_null(strstr(text, "\n  Cleared at 2016-05-12T00:21:10.543000Z.\n"));
-	assert_non_null(strstr(text, "\n  evidence on the socket: /icmpscope/anomaly/info,1, RFC 4861 6.2.5, only by\n"));
+	assert_non_null(
+		strstr(text, "\n  evidence on the socket: /icmpscope/anomaly/info,1, RFC 4861 6.2.5, only by\n"));
 	free(text);
 }
 
@@ -343,6 +344,72 @@ test_write_error(void **state)
 	fclose(f);
 }
 
+/* An RA with a prefix and a search domain whose name would clear the screen. */
+static void
+feed_ra(struct fixture *x)
+{
+	static const uint8_t f[] = {
+		0x33, 0x33, 0,    0,    0,    1,    0,   0, 0x5e, 0,    0x53, 1, 0x86, 0xdd, 0x60, 0, 0,    0,
+		0,    72,   58,   255,  0xfe, 0x80, 0,   0, 0,    0,    0,    0, 0,    0,    0,    0, 0,    0,
+		0,    1,    0xff, 2,    0,    0,    0,   0, 0,    0,    0,    0, 0,    0,    0,    0, 0,    1,
+		134,  0,    0,    0,    64,   0,    7,   8, 0,    0,    0,    0, 0,    0,    0,    0, 3,    4,
+		64,   0xc0, 0,    1,    0x51, 0x80, 0,   0, 0x38, 0x40, 0,    0, 0,    0,    0x20, 1, 0x0d, 0xb8,
+		0,    1,    0,    0,    0,    0,    0,   0, 0,    0,    0,    0, 31,   3,    0,    0, 0xff, 0xff,
+		0xff, 0xff, 4,    0x1b, '[',  '2',  'J', 3, 'c',  'o',  'm',  0, 0,    0,    0,    0, 0,    0,
+	};
+	struct ics_record rec = {
+		.ts_ns = T0,
+		.vlan_outer = 10,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = 54,
+		.ilen = 72,
+		.cap_len = sizeof(f),
+		.class = ICS_CLASS_nd_ra,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+
+	ics_engine_feed(x->report.engine, &rec, (struct ics_view){f, sizeof(f)}, 1);
+}
+
+static void
+test_prefixes(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j = get_json(x), *o;
+	char *text;
+
+	assert_int_equal(json_array_size(at(j, "prefixes")), 0);
+	json_decref(j);
+	text = get_text(x);
+	assert_null(strstr(text, "What routers advertise"));
+	free(text);
+
+	feed_ra(x);
+	j = get_json(x);
+	assert_int_equal(json_array_size(at(j, "prefixes")), 2);
+	o = json_array_get(at(j, "prefixes"), 0);
+	assert_text(o, "kind", "prefix");
+	assert_text(o, "prefix", "2001:db8:1::/64");
+	assert_text(o, "router", "fe80::1");
+	assert_true(json_is_true(at(o, "on_link")));
+	assert_int_equal(json_integer_value(at(o, "valid")), 86400);
+	assert_int_equal(json_integer_value(at(o, "preferred")), 14400);
+	assert_text(o, "valid_until", "2016-05-13T00:21:10.543000Z");
+	o = json_array_get(at(j, "prefixes"), 1);
+	assert_text(o, "kind", "dnssl");
+	assert_text(o, "prefix", "?[2J.com");
+	assert_true(json_is_null(at(o, "valid_until")));
+	json_decref(j);
+	text = get_text(x);
+	assert_non_null(strstr(text, "\nWhat routers advertise\n"
+				     "  prefix         2001:db8:1::/64 by fe80::1, for 86400 s, on-link, autonomous\n"
+				     "  dnssl          ?[2J.com by fe80::1, for ever\n"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -353,6 +420,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_json_of_strange_strings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_of_a_finding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prefixes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_error, setup, teardown),
 	};
 

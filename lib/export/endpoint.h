@@ -73,6 +73,10 @@ void tel_anomaly_evidence(const struct ics_export_source *src, const char *param
 void tel_router_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_router_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_router_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_prefix.c */
+void tel_prefix_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_prefix_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_prefix_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_segment.c */
 void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);

@@ -37,6 +37,8 @@ static const struct endpoint endpoints[] = {
 	 tel_anomaly_evidence},
 	FAMILY(router, "Ids of the routers", "ID"),
 	TABLE(router, "router id"),
+	FAMILY(prefix, "Ids of what routers advertise", "ID"),
+	TABLE(prefix, "prefix id"),
 	FAMILY(segment, "Ids of the segments", "ID"),
 	TABLE(segment, "segment id"),
 };

@@ -335,6 +335,45 @@ routers(const struct ics_model *m, bool *bad)
 }
 
 static json_t *
+prefix(const struct ics_model *m, const struct ics_prefix *p, bool *bad)
+{
+	const struct ics_segment *s = ics_model_segment(m, p->segment);
+	json_t *o = json_object();
+	char buf[ICS_PREFIX_STRLEN];
+
+	set(o, "id", number(p->id), bad);
+	set(o, "kind", text(ics_prefix_kind_name(p->kind)), bad);
+	set(o, "prefix", text(ics_prefix_format(p, buf)), bad);
+	set(o, "router", address(&p->router), bad);
+	set(o, "segment", s != NULL ? segment(&s->key, bad) : json_null(), bad);
+	if (p->kind == ICS_PREFIX_PIO) {
+		set(o, "on_link", json_boolean(p->flags & ICS_PIO_ONLINK), bad);
+		set(o, "autonomous", json_boolean(p->flags & ICS_PIO_AUTO), bad);
+		set(o, "preferred", number(p->preferred_s), bad);
+	} else if (p->kind == ICS_PREFIX_RIO) {
+		set(o, "preference", text(ics_report_preference(p->flags)), bad);
+	}
+	set(o, "valid", number(p->valid_s), bad);
+	set(o, "valid_until", p->valid_until_ns == UINT64_MAX ? json_null() : iso_time(p->valid_until_ns), bad);
+	set(o, "count", number(p->count), bad);
+	set(o, "misses", number(ics_prefix_misses(m, p)), bad);
+	set(o, "first", iso_time(p->first_ns), bad);
+	set(o, "last", iso_time(p->last_ns), bad);
+	return o;
+}
+
+static json_t *
+prefixes(const struct ics_model *m, bool *bad)
+{
+	json_t *list = json_array();
+
+	for (const struct ics_prefix *p = ics_model_prefix_next(m, 1); p != NULL;
+	     p = ics_model_prefix_next(m, p->id + 1))
+		append(list, prefix(m, p, bad), bad);
+	return list;
+}
+
+static json_t *
 mld(const struct ics_count_snapshot *counts, bool *bad)
 {
 	json_t *o = json_object();
@@ -384,6 +423,7 @@ ics_report_json(FILE *out, const struct ics_report *r)
 	set(o, "anomalies", anomalies(ics_engine_anomalies(r->engine), &bad), &bad);
 	set(o, "detectors", detectors(r->engine, &bad), &bad);
 	set(o, "routers", routers(m, &bad), &bad);
+	set(o, "prefixes", prefixes(m, &bad), &bad);
 	set(o, "mld", mld(r->counts, &bad), &bad);
 	set(o, "pmtu", json_array(), &bad);
 	set(o, "hosts", number(ics_model_host_count(m)), &bad);

@@ -15,6 +15,7 @@
 #define LINE_MAX_LEN 1024
 /* Routers in the table; a flood of RAs makes thousands. */
 #define ROUTERS_SHOWN 50
+#define PREFIXES_SHOWN 50
 
 /* 12,345 */
 static const char *
@@ -217,6 +218,36 @@ print_routers(FILE *out, const struct ics_model *m)
 		fprintf(out, INDENT "and %s more\n", grouped(n - ROUTERS_SHOWN, until));
 }
 
+static void
+print_prefixes(FILE *out, const struct ics_model *m)
+{
+	const struct ics_prefix *p = ics_model_prefix_next(m, 1);
+	char text[ICS_PREFIX_STRLEN], ip[ICS_IP_STRLEN], num[32];
+	uint64_t n = 0;
+
+	if (p == NULL)
+		return;
+	fputs("What routers advertise\n", out);
+	for (; p != NULL && n < PREFIXES_SHOWN; p = ics_model_prefix_next(m, p->id + 1), n++) {
+		fprintf(out, INDENT "%-14s %s by %s, ", ics_prefix_kind_name(p->kind), ics_prefix_format(p, text),
+			ics_ip_format(&p->router, ip));
+		if (p->valid_s == ICS_LIFETIME_INFINITE)
+			fputs("for ever", out);
+		else if (p->valid_s == 0)
+			fputs("taken back", out);
+		else
+			fprintf(out, "for %" PRIu32 " s", p->valid_s);
+		if (p->kind == ICS_PREFIX_PIO)
+			fprintf(out, "%s%s", p->flags & ICS_PIO_ONLINK ? ", on-link" : "",
+				p->flags & ICS_PIO_AUTO ? ", autonomous" : "");
+		else if (p->kind == ICS_PREFIX_RIO)
+			fprintf(out, ", preference %s", ics_report_preference(p->flags));
+		fputc('\n', out);
+	}
+	if (p != NULL)
+		fprintf(out, INDENT "and %s more\n", grouped(ics_model_prefix_count(m) - n, num));
+}
+
 /* One line for the detectors in that state; nothing when there are none. */
 static void
 print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *title)
@@ -297,6 +328,7 @@ ics_report_text(FILE *out, const struct ics_report *r)
 	print_classes(out, r->counts);
 	print_reasons(out, r);
 	print_routers(out, ics_engine_model(r->engine));
+	print_prefixes(out, ics_engine_model(r->engine));
 	print_looked_at(out, r);
 	print_captures(out, r);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
