@@ -113,7 +113,7 @@ get_json(struct fixture *x)
 static char *
 get_text(struct fixture *x)
 {
-	char *text = NULL;
+	static char *text;
 	size_t n = 0;
 	FILE *f = open_memstream(&text, &n);
 
