@@ -397,6 +397,23 @@ run(const uint8_t *data, size_t size, uint64_t seed)
 	return json;
 }
 
+/* Anomalies may speak of estimates, which are another with another seed; everything else is exact. */
+static void
+check_same(const char *json, const char *other)
+{
+	json_t *a, *b;
+
+	if (strcmp(json, other) == 0)
+		return;
+	a = json_loads(json, 0, NULL);
+	b = json_loads(other, 0, NULL);
+	json_object_del(a, "anomalies");
+	json_object_del(b, "anomalies");
+	FUZZ_CHECK(json_equal(a, b), "what is known depends on the hash seed:\n%s\n%s", json, other);
+	json_decref(a);
+	json_decref(b);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -407,7 +424,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json = run(data, size, 1);
 	if (data[0] & CONF_SECOND_SEED) {
 		other = run(data, size, 0x5eed);
-		FUZZ_CHECK(strcmp(json, other) == 0, "the verdict depends on the hash seed:\n%s\n%s", json, other);
+		check_same(json, other);
 		free(other);
 	}
 	free(json);
