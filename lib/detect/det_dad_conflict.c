@@ -13,6 +13,8 @@
 #define FORGET_NS (24 * 3600 * NS_PER_S)
 /* Probes of late, to know copies of them. */
 #define PROBES 256
+/* A host that probes again waits for its RetransTimer, a second as a rule; what is back before is an echo. */
+#define ECHO_NS (200 * NS_PER_MS)
 
 enum variant { ANSWERED, SIMULTANEOUS, SELF_ECHO };
 
@@ -51,6 +53,7 @@ struct state {
 	struct ics_table askers;
 	struct {
 		uint64_t frame_hash;
+		uint64_t ts_ns; /* packet time */
 		bool has_nonce;
 		struct ics_mac mac;
 	} probe[PROBES];
@@ -194,7 +197,8 @@ conflict(struct ics_detector *d, const struct ics_msg *msg, const struct ics_cha
 
 /* One for a segment: where probes come back, those of all hosts do. */
 static void
-self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ics_record *rec, const struct ics_mac *mac)
+self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ics_record *rec, const struct ics_mac *mac,
+	  struct ics_view frame, uint64_t frame_no)
 {
 	static const struct ics_ip nobody;
 	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &nobody);
@@ -210,23 +214,32 @@ self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ic
 	e->variants = 1u << SELF_ECHO;
 	e->last_ns = ics_model_clock(d->model)->now_ns;
 	e->muted &= ics_detect_is_muted(d, &seg->key, &nobody, mac);
-	ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
+	if (frame.len != 0 || e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
+		ics_anomaly_note_frame(e->ep.a, rec, frame, frame_no);
 	ics_anomaly_touch(d->store, e->ep.a);
 	ics_episode_refresh(&e->ep, e->variants | (uint64_t)e->muted << 9);
 }
 
 static void
-on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg)
+copy_of_probe(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg, struct ics_view frame,
+	      uint64_t frame_no)
 {
 	struct state *s = d->state;
 	unsigned i = rec->frame_hash % PROBES;
 
-	if (rec->frame_hash == 0 || s->probe[i].frame_hash != rec->frame_hash)
+	if (rec->frame_hash == 0 || s->probe[i].frame_hash != rec->frame_hash ||
+	    rec->ts_ns >= s->probe[i].ts_ns + ECHO_NS)
 		return;
 	if (s->probe[i].has_nonce)
 		d->info.suppressed++; /* RFC 7527: the host knows its own probe again */
 	else
-		self_echo(d, seg, rec, &s->probe[i].mac);
+		self_echo(d, seg, rec, &s->probe[i].mac, frame, frame_no);
+}
+
+static void
+on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg)
+{
+	copy_of_probe(d, rec, seg, (struct ics_view){NULL, 0}, 0);
 }
 
 static void
@@ -242,13 +255,14 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		s->probe[i].frame_hash = msg->rec->frame_hash;
 		s->probe[i].has_nonce = memcmp(nonce, no_nonce, 6) != 0;
 		s->probe[i].mac = msg->smac;
+		s->probe[i].ts_ns = msg->rec->ts_ns;
 	}
 	if (c->dad == NULL)
 		return;
 	if (msg->class == ICS_CLASS_nd_ns) {
 		/* The host's own further probes (DupAddrDetectTransmits), or one that a loop brought back. */
 		if (ics_mac_equal(&msg->smac, &c->dad->asker))
-			d->info.suppressed += msg->rec->repeats;
+			copy_of_probe(d, msg->rec, c->segment, msg->frame, msg->frame_no);
 		else
 			conflict(d, msg, c, SIMULTANEOUS);
 	} else if (ics_detect_may_answer_dad(d, msg)) {

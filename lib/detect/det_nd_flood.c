@@ -385,7 +385,8 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 		return;
 	note(d, e, seg, v, rate, limit_for(v, copy->router), now);
 	ics_hll_add(&e->macs, copy->mac.b, 6);
-	ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
+	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
+		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
 	ics_anomaly_touch(d->store, e->ep.a);
 	ics_episode_refresh(&e->ep, signature_of(e));
 }

@@ -1,0 +1,176 @@
+/* redirect_rogue over sequences of frames in fake time. */
+#include "test_nb.h"
+
+#define RR "redirect_rogue"
+
+/* R and R2 advertise; returns the time of the last RA. */
+static uint64_t
+two_routers(struct rig *r)
+{
+	struct packet second = ra_from("fe80::2", MAC_R2, 1800, 0);
+	uint64_t t = learn(r);
+
+	feed(r, &second, t);
+	return t;
+}
+
+static void
+foreign_sender(void **state)
+{
+	struct packet p = base_packet(BASE_redirect);
+	struct rig *r = rig_new(NULL);
+	uint64_t t = two_routers(r);
+
+	set_smac(&p, MAC_X);
+	feed(r, &p, t + S);
+
+	const struct ics_anomaly *a = the_only(r, RR);
+	assert_finding(a, RR, "foreign_mac", "critical");
+	assert_string_equal(a->subject[0].text, "fe80::1");
+	assert_string_equal(a->subject[1].text, MAC_X);
+	assert_string_equal(fact_text(a, "destination"), "2001:db8:9::9");
+	assert_string_equal(fact_text(a, "target"), "fe80::2");
+	assert_string_equal(fact_text(a, "host"), ADDR_H);
+	assert_string_equal(fact_text(a, "tlla"), MAC_R2);
+	assert_string_equal(fact_text(a, "quoted_flow"), "not assessed");
+	feed(r, &p, t + 100 * S);
+	assert_int_equal(the_only(r, RR)->count, 2);
+	ics_engine_tick(r->engine, t + 699 * S);
+	assert_int_equal(the_only(r, RR)->state, ICS_ANOMALY_OPEN);
+	ics_engine_tick(r->engine, t + 700 * S);
+	assert_int_equal(the_only(r, RR)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
+static void
+not_the_first_hop(void **state)
+{
+	struct packet p = base_packet(BASE_redirect);
+	struct rig *r = rig_new(NULL);
+	uint64_t t = learn(r);
+
+	set_src(&p, "fe80::66");
+	set_smac(&p, MAC_X);
+	feed(r, &p, t + S);
+	assert_finding(the_only(r, RR), RR, "not_first_hop", "critical");
+	assert_string_equal(fact_text(the_only(r, RR), "variants"), "not_first_hop,target_no_router");
+	rig_free(r);
+
+	/* A router that withdrew is none. */
+	struct packet gone = ra_from("fe80::2", MAC_R2, 0, 0);
+	p = base_packet(BASE_redirect);
+	set_src(&p, "fe80::2");
+	set_smac(&p, MAC_R2);
+	set_addr(&p, 8, "fe80::1");
+	r = rig_new("detect.nondefault_ok=fe80::2");
+	t = learn(r);
+	feed(r, &gone, t);
+	feed(r, &p, t + S);
+	assert_finding(the_only(r, RR), RR, "not_first_hop", "critical");
+	rig_free(r);
+}
+
+static void
+bad_targets(void **state)
+{
+	struct packet p = base_packet(BASE_redirect), known = ns_of(MAC_B, ADDR_B, "fe80::1", NULL);
+	struct rig *r = rig_new(NULL);
+	uint64_t t = learn(r);
+
+	feed(r, &p, t + S); /* fe80::2 is no router here */
+	assert_finding(the_only(r, RR), RR, "target_no_router", "critical");
+	rig_free(r);
+
+	/* To a neighbor, with the MAC of another. */
+	r = rig_new(NULL);
+	t = learn(r);
+	set_addr(&p, 8, ADDR_B);
+	set_addr(&p, 24, ADDR_B);
+	set_lla(&p, 40, MAC_X);
+	feed(r, &known, t);
+	feed(r, &p, t + S);
+	assert_finding(the_only(r, RR), RR, "other_mac", "critical");
+	rig_free(r);
+
+	r = rig_new(NULL);
+	t = learn(r);
+	set_lla(&p, 40, MAC_B);
+	feed(r, &known, t);
+	feed(r, &p, t + S);
+	assert_silent(r, RR);
+	rig_free(r);
+}
+
+static void
+rightful_redirects(void **state)
+{
+	struct packet p = base_packet(BASE_redirect), chain = base_packet(BASE_redirect), other = base_packet(BASE_redirect);
+	struct packet r_na = base_packet(BASE_na);
+	struct rig *r = rig_new(NULL);
+	uint64_t t = two_routers(r);
+
+	feed(r, &p, t + S);
+	assert_silent(r, RR);
+	rig_free(r);
+
+	/* Gateways set by hand, by configuration or by what they say of themselves. */
+	r = rig_new("detect.gateways=fe80::1,fe80::2 detect.learn_s=0");
+	feed(r, &p, T0);
+	assert_silent(r, RR);
+	rig_free(r);
+	r = rig_new("detect.learn_s=0");
+	feed(r, &r_na, T0);
+	feed(r, &p, T0 + S);
+	assert_silent(r, RR);
+	rig_free(r);
+
+	/* Where nothing was heard yet, nothing is proved. */
+	r = rig_new(NULL);
+	feed(r, &p, T0);
+	assert_silent(r, RR);
+	rig_free(r);
+
+	/* The router that hosts were sent to sends them on, for ten minutes. */
+	r = rig_new("detect.gateways=fe80::1,fe80::3");
+	t = learn(r);
+	set_addr(&p, 8, "fe80::3");
+	set_lla(&p, 40, "00:00:5e:00:53:03");
+	feed(r, &p, t + S);
+	set_src(&chain, "fe80::3");
+	set_smac(&chain, "00:00:5e:00:53:03");
+	set_addr(&chain, 8, "fe80::1");
+	feed(r, &chain, t + 2 * S);
+	assert_silent(r, RR);
+	rig_free(r);
+
+	/* From another address of the router: hosts ignore it, which is a note. */
+	r = rig_new(NULL);
+	t = two_routers(r);
+	set_src(&other, "fe80::200:5eff:fe00:5301");
+	feed(r, &other, t + S);
+	assert_finding(the_only(r, RR), RR, "other_address", "info");
+	rig_free(r);
+
+	/* Invalid ones have a rule. */
+	p = base_packet(BASE_redirect);
+	r = rig_new(NULL);
+	t = learn(r);
+	set_smac(&p, MAC_X);
+	set_ip8(&p, 7, 64);
+	feed(r, &p, t + S);
+	assert_silent(r, RR);
+	rig_free(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(foreign_sender),
+		cmocka_unit_test(not_the_first_hop),
+		cmocka_unit_test(bad_targets),
+		cmocka_unit_test(rightful_redirects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
