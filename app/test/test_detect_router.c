@@ -436,10 +436,11 @@ lifetime_zero_by_vlan(void **state)
 	rig_free(r);
 }
 
-/* On one segment no more of them than it can have routers, but for a gateway that is configured. */
+/* Many of them on one segment are a flood, which has its own voice, but for a gateway that is configured. */
 static void
 first_seen_zero_is_bounded(void **state)
 {
+	enum { FEW = 20 }; /* new routers in ten seconds that may be real while a segment is learned */
 	struct rig *r = router_rig("detect.gateways=fe80::1");
 	struct packet p;
 
@@ -450,10 +451,10 @@ first_seen_zero_is_bounded(void **state)
 		p = ra_from(addr, MAC_X, 0, 0);
 		feed(r, &p, T0 + i * MS);
 	}
-	assert_int_equal(count_anomalies(r), ICS_ROUTERS_PER_SEGMENT);
-	assert_int_equal(detector(r, LZ)->suppressed, 1000 - ICS_ROUTERS_PER_SEGMENT);
+	assert_int_equal(count_anomalies(r), FEW);
+	assert_int_equal(detector(r, LZ)->suppressed, 1000 - FEW);
 	feed_base(r, BASE_inc_ra, T0 + 2 * S);
-	assert_finding(nth_anomaly(r, ICS_ROUTERS_PER_SEGMENT + 1), LZ, "first_seen_zero", "critical");
+	assert_finding(nth_anomaly(r, FEW + 1), LZ, "first_seen_zero", "critical");
 	rig_free(r);
 }
 
