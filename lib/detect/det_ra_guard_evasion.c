@@ -235,7 +235,8 @@ on_hidden(struct ics_detector *d, const struct ics_msg *msg, const struct ics_se
 {
 	const struct ics_record *rec = msg->rec;
 
-	if (!ics_ip6_is_link_group(msg->dst.b, 1) && !ics_ip6_is_link_local(msg->dst.b))
+	/* A redirect goes to whatever address its host had sent from. */
+	if (!ics_ip6_is_link_group(msg->dst.b, 1) && !ics_ip6_is_link_local(msg->dst.b) && type != ICS_ICMP6_REDIRECT)
 		return;
 	if (type == ICS_ICMP6_RA || type == ICS_ICMP6_REDIRECT) {
 		raise_finding(d, msg, seg, type, rec->flags & ICS_REC_FRAGMENT ? 1u << FRAGMENTED : 1u << EXT_HEADER);

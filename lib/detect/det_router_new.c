@@ -298,8 +298,12 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 {
 	struct episode *e;
 
-	if (!msg->strict || !c->has_router)
+	if (!msg->strict)
 		return;
+	if (!c->has_router) {
+		d->info.suppressed++; /* the model has no room for it */
+		return;
+	}
 	if (d->episodes.count != 0 && msg->ra.lifetime_s == 0 && c->before.state == ICS_ROUTER_DEFAULT)
 		on_goodbye(d, msg, c);
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
