@@ -241,6 +241,41 @@ fill_prefixes(void)
 	assert_int_equal(ics_model_prefix_count(ics_engine_model(t.engine)), ICS_PREFIXES_MAX);
 }
 
+/* Every binding that there can be, each address as long as it can be. */
+static void
+fill_neighbors(void)
+{
+	enum { NA_OFF = 54, TARGET_OFF = NA_OFF + 8 };
+	static uint8_t f[NA_OFF + 32];
+	struct ics_record rec = {
+		.vlan_outer = 4094,
+		.vlan_inner = 4094,
+		.l3_off = 14,
+		.l4_off = NA_OFF,
+		.ilen = sizeof(f) - NA_OFF,
+		.cap_len = sizeof(f),
+		.class = ICS_CLASS_nd_na,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+	uint8_t *target = f + TARGET_OFF;
+
+	f[NA_OFF - 16] = 0xff; /* to a group */
+	f[NA_OFF + 4] = 0xe0;
+	f[NA_OFF + 24] = ICS_OPT_TLLA;
+	f[NA_OFF + 25] = 1;
+	memset(target, 0xfd, 16);
+	for (unsigned n = 0; n < ICS_BINDINGS_MAX; n++) {
+		/* No zero nibble in front of any group: nothing is left out of the text. */
+		for (unsigned i = 0; i < 6; i++)
+			target[4 + 2 * i] = (uint8_t)(0x10 | (n >> 4 * i & 0xf));
+		f[6 + 4] = f[NA_OFF + 26 + 4] = (uint8_t)(n / ICS_BINDINGS_PER_MAC);
+		rec.ts_ns = 1000000 + n;
+		ics_engine_feed(t.engine, &rec, (struct ics_view){f, sizeof(f)}, 0);
+	}
+	assert_int_equal(ics_model_binding_count(ics_engine_model(t.engine)), ICS_BINDINGS_MAX);
+}
+
 static int
 setup(void **state)
 {
@@ -280,6 +315,7 @@ setup(void **state)
 					   .consumed_records = UINT64_MAX,
 					   .consumed_messages = UINT64_MAX};
 	fill_store();
+	fill_neighbors();
 	fill_prefixes();
 	return 0;
 }
@@ -408,6 +444,49 @@ test_anomaly_list_pages(void **state)
 		start = reply.list[reply.n_list - 1] + 1;
 	}
 	assert_int_equal(rows, 4000);
+}
+
+/* A million bindings, the widest there are, page by page; then some of them gone. */
+static void
+test_neighbor_pages_hold_every_row_once(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0;
+	char params[32];
+	unsigned pages;
+
+	for (pages = 0; pages < 20000; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/neighbor/table", params);
+		assert_int_equal(number("total"), ICS_BINDINGS_MAX);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		/* Full pages, not one row each. */
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, ICS_BINDINGS_MAX);
+	assert_int_equal(last, ICS_BINDINGS_MAX);
+	ask("/icmpscope/neighbor/table", "7,3");
+	assert_int_equal(reply.n_rows, 3);
+	assert_int_equal(reply.cells[0][0], 7);
+	assert_int_equal(number("more"), 1);
+	ask("/icmpscope/neighbor/table", "18446744073709551615");
+	assert_int_equal(reply.n_rows, 0);
+	assert_int_equal(number("more"), 0);
+	ask("/icmpscope/neighbor/list", "1048576");
+	assert_int_equal(reply.n_list, 1);
+	ask("/icmpscope/neighbor/info", "1048576");
+	assert_false(reply.truncated);
+	assert_non_null(item("flags"));
+	ask("/icmpscope/neighbor/info", "1048577");
+	assert_non_null(item("error"));
+	ask("/icmpscope/neighbor/info", "0");
+	assert_non_null(item("error"));
 }
 
 static void
@@ -597,6 +676,7 @@ main(void)
 		cmocka_unit_test(test_widest_anomaly),
 		cmocka_unit_test(test_anomaly_pages_hold_every_row_once),
 		cmocka_unit_test(test_anomaly_list_pages),
+		cmocka_unit_test(test_neighbor_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_list_and_info),
 		cmocka_unit_test(test_port_table_of_widest_names),

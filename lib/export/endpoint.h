@@ -69,6 +69,10 @@ void tel_anomaly_list(const struct ics_export_source *src, const char *params, s
 void tel_anomaly_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_anomaly_table(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_anomaly_evidence(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_neighbor.c */
+void tel_neighbor_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_neighbor_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_neighbor_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_router.c */
 void tel_router_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_router_info(const struct ics_export_source *src, const char *params, struct reply *r);

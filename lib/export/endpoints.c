@@ -35,6 +35,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(anomaly, "sequence number"),
 	{"/icmpscope/anomaly/evidence", "The frame that opened an anomaly, in hexadecimal. Parameters: ID",
 	 tel_anomaly_evidence},
+	FAMILY(neighbor, "Places of the addresses and who holds them", "ID"),
+	TABLE(neighbor, "place"),
 	FAMILY(router, "Ids of the routers", "ID"),
 	TABLE(router, "router id"),
 	FAMILY(prefix, "Ids of what routers advertise", "ID"),

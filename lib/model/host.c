@@ -55,13 +55,19 @@ unlink_binding(struct ics_model *m, struct ics_binding *b)
 }
 
 static void
-drop_binding(struct ics_model *m, uint32_t i)
+remove_binding(struct ics_model *m, uint32_t i)
 {
 	struct ics_binding *b = binding_at(m, i);
 
 	unlink_binding(m, b);
 	seg_by_id(m, b->segment)->s.bindings--;
 	ics_table_remove(&m->bindings, i);
+}
+
+static void
+drop_binding(struct ics_model *m, uint32_t i)
+{
+	remove_binding(m, i);
 	m->stats.binding_evictions++;
 }
 
@@ -69,6 +75,18 @@ static bool
 is_stale(const struct ics_model *m, const struct ics_binding *b)
 {
 	return b->last_ns + ICS_HOLD_NS < m->clock.now_ns;
+}
+
+void
+ics_bindings_sweep(struct ics_model *m, uint32_t n)
+{
+	for (; n != 0 && m->bindings.fresh != 0; n--) {
+		m->sweep_hand = m->sweep_hand < m->bindings.fresh ? m->sweep_hand + 1 : 1;
+		if (!ics_table_is_live(&m->bindings, m->sweep_hand) || !is_stale(m, binding_at(m, m->sweep_hand)))
+			continue;
+		remove_binding(m, m->sweep_hand);
+		m->stats.binding_expiries++;
+	}
 }
 
 static void
@@ -281,6 +299,8 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		b->first_ns = ts_ns;
 		b->mac = *mac;
 		b->flags = ics_binding_mac_flags(m, mac);
+		if (m->sweep.pos == 0)
+			ics_bindings_watch(m);
 		b->iid = ics_iid_of(m, host, addr);
 		if (host != 0 && b->iid == ICS_IID_TEMP)
 			host_at(m, host)->temp_arrivals++;

@@ -247,6 +247,7 @@ uint64_t ics_model_binding_count(const struct ics_model *m);
 struct ics_model_stats {
 	uint64_t segments, routers, hosts, bindings;
 	uint64_t dads, dad_drops, solicitations, solicitation_drops;
+	uint64_t binding_expiries; /* not claimed for ICS_HOLD_NS */
 	uint64_t routes, route_drops, router_evictions;
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
 	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
@@ -291,10 +292,12 @@ const struct ics_binding *ics_model_host_binding(const struct ics_model *m, cons
 /* Takes from the host what it has not been heard with for ICS_HOLD_NS. */
 void ics_model_host_age(struct ics_model *m, const struct ics_host *h);
 const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);
-/* Bindings in order of their index in the table: the first at or behind index that lives, at most ICS_BINDINGS_MAX
- * steps ahead; *index is its own. NULL: there is none.
+/* Bindings in order of their index in the table: the first at or behind *index that lives, and *index is its own. NULL:
+ * none in the next ICS_BINDING_STEPS, *index is where to go on, or 0 when that is the end.
  */
+#define ICS_BINDING_STEPS 65536
 const struct ics_binding *ics_model_binding_next(const struct ics_model *m, uint32_t *index);
+uint32_t ics_model_binding_last(const struct ics_model *m); /* no index is higher */
 const struct ics_binding *ics_model_binding_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
 /* Of a hundred answers of hosts known to be live the tap saw so many; -1 when there were too few to tell. */
 #define ICS_VISIBILITY_SAMPLE 50

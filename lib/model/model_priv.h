@@ -41,7 +41,8 @@ struct router_entry {
 struct ics_model {
 	struct ics_table dads, solicits, askers;
 	uint32_t dad_oldest, dad_newest, solicit_oldest, solicit_newest; /* lists in order of start */
-	struct ics_timer dad_timer, solicit_timer;
+	struct ics_timer dad_timer, solicit_timer, sweep;
+	uint32_t sweep_hand; /* binding that was looked at last */
 	ics_dad_fn dad_over;
 	void *dad_ctx;
 	struct ics_change *change; /* of the message in hand */
@@ -105,6 +106,9 @@ uint8_t ics_binding_mac_flags(const struct ics_model *m, const struct ics_mac *m
 /* iid.c. Of a new address of this host (index, 0: unknown), before it is in its list. */
 enum ics_iid ics_iid_of(const struct ics_model *m, uint32_t host, const struct ics_ip *addr);
 
+/* Begins to let go of those that nobody claims. */
+void ics_bindings_watch(struct ics_model *m);
+
 /* dad.c */
 void ics_dad_probed(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
 void ics_dad_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
@@ -143,6 +147,8 @@ enum ics_claim {
 };
 struct ics_binding *ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
 				      const struct ics_mac *mac, uint32_t host, uint64_t ts_ns, enum ics_claim how);
+/* Looks at the next n places and lets those go that were not claimed for ICS_HOLD_NS. */
+void ics_bindings_sweep(struct ics_model *m, uint32_t n);
 struct ics_binding *ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);
 
 #endif

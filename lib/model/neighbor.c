@@ -105,10 +105,43 @@ ics_model_binding_at(const struct ics_model *m, uint32_t index)
 const struct ics_binding *
 ics_model_binding_next(const struct ics_model *m, uint32_t *index)
 {
-	for (uint32_t i = *index != 0 ? *index : 1; i <= m->bindings.fresh; i++)
+	uint32_t i = *index != 0 ? *index : 1;
+
+	for (unsigned n = 0; n < ICS_BINDING_STEPS && i <= m->bindings.fresh; n++, i++)
 		if (ics_table_is_live(&m->bindings, i)) {
 			*index = i;
 			return ics_table_at(&m->bindings, i);
 		}
+	*index = i <= m->bindings.fresh ? i : 0;
 	return NULL;
+}
+
+uint32_t
+ics_model_binding_last(const struct ics_model *m)
+{
+	return m->bindings.fresh;
+}
+
+/* ---- what nobody has claimed for long ---- */
+
+#define SWEEP_NS 60000000000ull
+/* The whole table is looked at in so many sweeps: eight hours. */
+#define SWEEPS 480
+
+static void
+on_sweep(struct ics_timer *t, uint64_t now_ns)
+{
+	struct ics_model *m = t->owner;
+
+	ics_bindings_sweep(m, m->bindings.fresh / SWEEPS + 1);
+	if (m->bindings.count != 0)
+		(void)ics_timer_set(&m->clock.timers, t, now_ns + SWEEP_NS);
+}
+
+void
+ics_bindings_watch(struct ics_model *m)
+{
+	m->sweep.owner = m;
+	m->sweep.fire = on_sweep;
+	(void)ics_timer_set(&m->clock.timers, &m->sweep, m->clock.now_ns + SWEEP_NS);
 }
