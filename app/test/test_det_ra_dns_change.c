@@ -141,7 +141,7 @@ test_removed(void **state)
 	assert_string_equal(fact_text(the_anomaly(r), "after"), "none");
 	assert_int_equal(fact_value(the_anomaly(r), "lifetime_before_s"), 800);
 	feed(r, &p, t += 100 * S);
-	assert_int_equal(the_anomaly(r)->count, 1);
+	assert_int_equal(the_anomaly(r)->count, 2);
 	feed(r, &back, t += 100 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);

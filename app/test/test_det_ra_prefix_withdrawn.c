@@ -56,9 +56,10 @@ test_withdrawn(void **state)
 	assert_int_equal(fact_value(a, "addresses"), 5);
 	assert_non_null(strstr(a->says, "end in 2 h"));
 	assert_non_null(strstr(a->says, "at once"));
-	/* Again it is nothing new. */
+	/* Again it is the same finding. */
 	feed(r, &p, t += 10 * S);
-	assert_int_equal(the_anomaly(r)->count, 1);
+	assert_int_equal(the_anomaly(r)->count, 2);
+	assert_int_equal(fact_value(a, "valid_before_s"), 0x278d00 - 10);
 	/* Normal twice, and it is over; two RAs at once are one. */
 	feed_base(r, BASE_ra, t += 10 * S);
 	feed_base(r, BASE_ra, t + 500 * MS);

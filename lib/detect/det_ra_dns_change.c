@@ -85,7 +85,7 @@ static uint64_t
 signature_of(const struct episode *e)
 {
 	uint64_t h = e->variants | (uint64_t)severity_of(e) << 8 | (uint64_t)e->k.lenient << 12 |
-		     (uint64_t)e->k.muted << 13 | (uint64_t)e->n << 16 | (uint64_t)e->more << 32;
+		     (uint64_t)e->k.muted << 13 | (uint64_t)e->n << 16 | (uint64_t)(e->more != 0) << 32;
 
 	return ics_hash_mix(h, ics_hash(e->after, strlen(e->after), 1));
 }
@@ -260,9 +260,10 @@ judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 	return true;
 }
 
+/* *found: there was room to note it. */
 static struct episode *
 add_change(struct ics_detector *d, struct episode *e, const struct ics_msg *msg, const struct ics_change *c,
-	   const struct dns_change *x)
+	   const struct dns_change *x, bool *found)
 {
 	struct dns_change *to;
 
@@ -283,6 +284,7 @@ add_change(struct ics_detector *d, struct episode *e, const struct ics_msg *msg,
 		to = &e->change[e->n++];
 	}
 	*to = *x;
+	*found = true;
 	e->variants |= 1u << x->variant;
 	if (x->variant == GAINED &&
 	    (ics_ra_has_allow_list(d) ? !ics_ra_is_allowed(d, &msg->src) : ics_ra_is_new_router(d, msg, c)))
@@ -318,10 +320,9 @@ look_for_missing(struct ics_detector *d, struct episode *e, const struct ics_msg
 			.after_s = ra_left_s(p->valid_until_ns, msg->ts_ns),
 		};
 		ics_prefix_format(p, x.text);
-		e = add_change(d, e, msg, c, &x);
+		e = add_change(d, e, msg, c, &x, found);
 		if (e == NULL)
 			return NULL;
-		*found = true;
 	}
 	return e;
 }
@@ -353,7 +354,7 @@ static void
 on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	struct episode *e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
-	bool found = false;
+	bool found = false, again = false;
 
 	if (c->ra == NULL)
 		return;
@@ -362,15 +363,19 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		const struct dns_change *told;
 		struct dns_change x;
 
-		if (!is_dns(i->kind) || !judge(d, msg, c, i, &x))
+		if (!is_dns(i->kind))
 			continue;
 		told = find_change(e, i->kind, &i->value, i->plen);
+		/* The same once more: nothing new for hosts, but whoever sends it goes on. */
+		again |= told != NULL && (told->variant == GAINED) == (i->valid_s != 0);
+		if (!judge(d, msg, c, i, &x))
+			continue;
 		if (told != NULL && told->variant == GAINED)
 			continue; /* undone, below */
-		e = add_change(d, e, msg, c, &x);
+		e = add_change(d, e, msg, c, &x, &found);
 		if (e == NULL)
 			return;
-		found = true;
+		again |= !found;
 	}
 	if (msg->strict && c->ra->new_round)
 		e = look_for_missing(d, e, msg, c, &found);
@@ -384,6 +389,8 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		ics_episode_update(&e->ep, msg, signature_of(e));
 	} else if (is_undone(d, e, msg->ts_ns)) {
 		ics_episode_close(&e->ep);
+	} else if (again) {
+		ics_episode_update(&e->ep, msg, signature_of(e));
 	} else {
 		ics_episode_refresh(&e->ep, signature_of(e));
 	}

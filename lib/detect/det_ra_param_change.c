@@ -138,8 +138,8 @@ severity_of(uint32_t fields, const uint32_t v[static FIELDS])
 static uint64_t
 signature_of(const struct episode *e)
 {
-	uint64_t h = e->changed | (uint64_t)e->deviates << 8 | (uint64_t)e->severity << 16 |
-		     (uint64_t)e->k.lenient << 20 | (uint64_t)e->k.muted << 21;
+	uint64_t h =
+		e->changed | (uint64_t)e->severity << 16 | (uint64_t)e->k.lenient << 20 | (uint64_t)e->k.muted << 21;
 
 	return ics_hash_mix(h, ics_hash(e->after, sizeof(e->after), 1));
 }

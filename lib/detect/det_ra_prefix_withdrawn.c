@@ -95,11 +95,13 @@ severity_of(const struct ics_detector *d, const struct episode *e)
 static uint64_t
 signature_of(const struct ics_detector *d, const struct episode *e)
 {
-	uint64_t h = e->variants | (uint64_t)severity_of(d, e) << 8 | (uint64_t)e->k.lenient << 12 |
-		     (uint64_t)e->k.muted << 13 | (uint64_t)e->n << 16 | (uint64_t)e->more << 32;
+	/* Coming and going in turns is not shown at the pace of whoever does it. */
+	const uint32_t mask = ~(1u << REANIMATED);
+	uint64_t h = (e->variants & mask) | (uint64_t)severity_of(d, e) << 8 | (uint64_t)e->k.lenient << 12 |
+		     (uint64_t)e->k.muted << 13 | (uint64_t)e->n << 16 | (uint64_t)(e->more != 0) << 32;
 
 	for (unsigned i = 0; i < e->n; i++)
-		h = ics_hash_mix(h, e->lost[i].variants);
+		h = ics_hash_mix(h, e->lost[i].variants & mask);
 	return h;
 }
 
@@ -313,6 +315,16 @@ note_normal(struct episode *e, const struct ics_msg *msg, const struct ics_ra_it
 	}
 }
 
+/* The same loss once more: nothing new for hosts, but whoever sends it goes on. */
+static bool
+is_again(struct episode *e, const struct ics_ra_item *i)
+{
+	const struct lost *l = find_lost(e, &i->value, i->plen);
+
+	return l != NULL && ((i->valid_s == 0 && (l->variants & 1u << WITHDRAWN)) ||
+			     (i->preferred_s == 0 && (l->variants & 1u << DEPRECATED)));
+}
+
 static bool
 is_over(const struct episode *e)
 {
@@ -362,7 +374,7 @@ static void
 on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	struct episode *e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
-	bool found = false;
+	bool found = false, again = false;
 
 	if (c->ra == NULL)
 		return;
@@ -383,6 +395,7 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 			add_lost(e, &l);
 			found = true;
 		} else if (e != NULL && msg->strict) {
+			again |= is_again(e, i);
 			note_normal(e, msg, i);
 		}
 	}
@@ -394,6 +407,9 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		e->event_ns = msg->ts_ns;
 		count_hosts(d, e, c->segment->id);
 		ics_ra_case_note(d, &e->k, msg, c);
+		ics_episode_update(&e->ep, msg, signature_of(d, e));
+	} else if (again) {
+		e->event_ns = msg->ts_ns;
 		ics_episode_update(&e->ep, msg, signature_of(d, e));
 	} else if (is_over(e)) {
 		ics_episode_close(&e->ep);

@@ -51,18 +51,20 @@ prf_of(uint8_t flags)
 struct incumbents {
 	unsigned n;
 	unsigned best; /* preference */
-	char list[ICS_FACT_TEXT_LEN];
+	char *list;    /* ICS_FACT_TEXT_LEN bytes for their names, or NULL */
 };
 
 static void
-find_incumbents(struct ics_detector *d, const struct ics_change *c, const struct ics_msg *msg, bool any_age,
+find_incumbents(struct ics_detector *d, const struct ics_change *c, const struct ics_msg *msg, bool any_age, char *list,
 		struct incumbents *out)
 {
 	const struct ics_router *all[ICS_ROUTERS_PER_SEGMENT];
 	unsigned n = ics_model_segment_routers(d->model, c->segment->id, all);
 	char ip[ICS_IP_STRLEN], text[ICS_FACT_TEXT_LEN];
 
-	memset(out, 0, sizeof(*out));
+	*out = (struct incumbents){.list = list};
+	if (list != NULL)
+		list[0] = '\0';
 	for (unsigned i = 0; i < n; i++) {
 		if (all[i]->state != ICS_ROUTER_DEFAULT || ics_ip_equal(&all[i]->addr, &msg->src))
 			continue;
@@ -71,9 +73,11 @@ find_incumbents(struct ics_detector *d, const struct ics_change *c, const struct
 		out->n++;
 		if (ics_router_preference(all[i]) > out->best)
 			out->best = ics_router_preference(all[i]);
+		if (list == NULL)
+			continue;
 		snprintf(text, sizeof(text), "%s prf=%s", ics_ip_format(&all[i]->addr, ip),
 			 ics_router_preference_name(all[i]));
-		ics_ra_list_add(out->list, text);
+		ics_ra_list_add(list, text);
 	}
 }
 
@@ -217,7 +221,7 @@ judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 	struct incumbents others;
 	uint32_t v = 0;
 
-	find_incumbents(d, c, msg, true, &others);
+	find_incumbents(d, c, msg, true, NULL, &others);
 	if (msg->ra.lifetime_s != 0 && now == HIGH &&
 	    ((is_new && older->n != 0 && older->best < HIGH) || (changed && others.n != 0 && others.best < HIGH)))
 		v |= 1u << PREFERENCE;
@@ -279,6 +283,19 @@ follow(struct ics_detector *d, struct episode *e, const struct ics_msg *msg, con
 	return offends;
 }
 
+/* Nearly all RAs end here. */
+static bool
+may_bid(const struct ics_msg *msg, const struct ics_change *c)
+{
+	if (prf_of(msg->ra.flags) == HIGH ||
+	    (c->has_router && !c->created && prf_of(msg->ra.flags) != prf_of(c->before.flags)))
+		return true;
+	for (unsigned n = 0; n < c->ra->n; n++)
+		if (c->ra->item[n].kind == ICS_PREFIX_RIO)
+			return true;
+	return false;
+}
+
 static void
 on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
@@ -290,7 +307,9 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 	if (c->ra == NULL)
 		return;
 	is_new = ics_ra_is_new_router(d, msg, c);
-	find_incumbents(d, c, msg, false, &older);
+	if (e == NULL && !may_bid(msg, c))
+		return;
+	find_incumbents(d, c, msg, false, NULL, &older);
 	v = judge(d, msg, c, is_new, &older);
 	if (e == NULL) {
 		if (v == 0 || ics_ra_is_crowd(d, msg, c))
@@ -309,9 +328,7 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		e->is_new |= is_new;
 		e->allowed = ics_ra_is_allowed(d, &msg->src);
 		e->prf_after = prf_names[prf_of(msg->ra.flags)];
-		if (older.n == 0)
-			find_incumbents(d, c, msg, true, &older);
-		snprintf(e->others, sizeof(e->others), "%s", older.list);
+		find_incumbents(d, c, msg, older.n == 0, e->others, &older);
 		ics_ra_case_note(d, &e->k, msg, c);
 	}
 	offends = follow(d, e, msg, c, v != 0);
