@@ -194,6 +194,15 @@ test_silence(void **state)
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
+	/* Another router joins with a resolver that is known. */
+	r = start(NULL);
+	t = learn_dns(r);
+	a = x_with(RDNSS_53);
+	feed(r, &a, t += 10 * S);
+	assert_int_equal(count_anomalies(r), 0);
+	rig_free(r);
+	a = ra_with(RDNSS_53);
+
 	/* Resolvers of the only router, of which each RA names another, options split over two RAs. */
 	r = start("detect.learn_s=0");
 	b = ra_with(RDNSS_666);

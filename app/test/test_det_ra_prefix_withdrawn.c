@@ -70,9 +70,9 @@ test_withdrawn(void **state)
 	rig_free(r);
 }
 
-/* Nobody there to be hurt. */
+/* With another router around it takes as many addresses as pfx_hosts says. */
 static void
-test_withdrawn_without_hosts(void **state)
+test_withdrawn_counts_hosts(void **state)
 {
 	struct rig *r = start(NULL);
 	struct packet p = with_lifetimes(0, 0), two = ra_from("fe80::2", MAC_R2, 1800, 0);
@@ -83,6 +83,14 @@ test_withdrawn_without_hosts(void **state)
 	add_hosts(r, 4, t + S);
 	feed(r, &p, t += 10 * S);
 	assert_finding(the_anomaly(r), NAME, "withdrawn", "warn");
+	rig_free(r);
+
+	r = start(NULL);
+	t = learn(r);
+	feed(r, &two, t);
+	add_hosts(r, 5, t + S);
+	feed(r, &p, t += 10 * S);
+	assert_finding(the_anomaly(r), NAME, "withdrawn", "critical");
 	rig_free(r);
 }
 
@@ -259,6 +267,12 @@ test_counted_down(void **state)
 		feed(r, &p, T0 + s * S);
 	}
 	assert_int_equal(count_anomalies(r), 0);
+	/* Rounded to nothing a little before its time. */
+	set_lifetimes(&p, 100, 100);
+	feed(r, &p, T0 + 2000 * S);
+	set_lifetimes(&p, 0, 0);
+	feed(r, &p, T0 + 2095 * S);
+	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 }
 
@@ -347,7 +361,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_withdrawn),
-		cmocka_unit_test(test_withdrawn_without_hosts),
+		cmocka_unit_test(test_withdrawn_counts_hosts),
 		cmocka_unit_test(test_withdrawn_by_the_only_router),
 		cmocka_unit_test(test_deprecated),
 		cmocka_unit_test(test_two_hour_rule),

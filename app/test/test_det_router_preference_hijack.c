@@ -167,7 +167,10 @@ test_silence(void **state)
 	/* High without a lifetime means nothing. */
 	set16(&p, 6, 0);
 	feed(r, &p, t += 10 * S);
-	/* A split RA: first without the route, then with it, from the start. */
+	/* The very prefix of the link: hosts have that on-link already. */
+	ula = from_x(0, "1802400000000708"
+			"20010db800010000");
+	feed(r, &ula, t += 10 * S);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 

@@ -98,19 +98,13 @@ covers_site(struct ics_detector *d, const struct ics_change *c, const struct ics
 	return false;
 }
 
-/* A border router of a stub network offers routes to its own ULA /64 (SNAC); those divert nobody. */
+/* A border router of a stub network offers routes to its own ULA /64 (SNAC): that holds no prefix of this link. */
 static bool
 is_diverting(struct ics_detector *d, const struct ics_change *c, const struct ics_msg *msg, const struct ics_ra_item *i)
 {
-	bool ula = (i->value.b[0] & 0xfe) == 0xfc;
-
 	if (i->kind != ICS_PREFIX_RIO || i->valid_s == 0)
 		return false;
-	if (i->plen <= DEFAULT_LIKE_PLEN)
-		return true;
-	if (ula && i->plen >= 64)
-		return false;
-	return covers_site(d, c, msg, i);
+	return i->plen <= DEFAULT_LIKE_PLEN || covers_site(d, c, msg, i);
 }
 
 static void
