@@ -46,6 +46,19 @@ drain(struct control *c)
 	return n;
 }
 
+/* Whoever waits for a router to speak must know when its words may have been lost in a full ring. */
+static void
+note_losses(struct control *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		n += ics_count_get(&c->workers[i]->counters.dropped_class[ICS_CLASS_nd_ra]);
+	if (n != c->lost_ras)
+		ics_engine_note_loss(c->engine);
+	c->lost_ras = n;
+}
+
 /* Captures bring their own time: the clock on the wall must not drive detectors through them, nor past their end. */
 static void
 tick(struct control *c, uint64_t tsc, bool rings_empty)
@@ -53,6 +66,7 @@ tick(struct control *c, uint64_t tsc, bool rings_empty)
 	if (tsc < c->next_tick_tsc)
 		return;
 	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
+	note_losses(c);
 	/* While records wait in the rings, they tell the time: a tick would be ahead of them. */
 	if (!rings_empty)
 		return;

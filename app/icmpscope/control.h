@@ -20,6 +20,7 @@ struct control {
 	uint64_t run_for_ns; /* 0: until told to stop */
 	/* the loop's own */
 	uint64_t next_tick_tsc, next_news_tsc;
+	uint64_t lost_ras;
 	bool captures_read;
 };
 

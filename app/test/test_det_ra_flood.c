@@ -23,7 +23,8 @@ invented(unsigned i)
 	struct packet p;
 
 	snprintf(addr, sizeof(addr), "fe80::f:%x", i + 1);
-	snprintf(mac, sizeof(mac), "02:66:%02x:%02x:%02x:%02x", i >> 24 & 0xff, i >> 16 & 0xff, i >> 8 & 0xff, i & 0xff);
+	snprintf(mac, sizeof(mac), "02:66:%02x:%02x:%02x:%02x", i >> 24 & 0xff, i >> 16 & 0xff, i >> 8 & 0xff,
+		 i & 0xff);
 	p = ra_from(addr, mac, 1800, 0);
 	set16(&p, 24 + 16 + 4, 0xbad);
 	set16(&p, 24 + 16 + 6, (uint16_t)i);

@@ -48,7 +48,8 @@ rogue_with_high_preference(void **state)
 static void
 severity_by_what_it_does(void **state)
 {
-	struct packet same = ra_from("fe80::2", MAC_R2, 1800, 0), prefix = same, dns = same, host_rs = base_packet(BASE_rs);
+	struct packet same = ra_from("fe80::2", MAC_R2, 1800, 0), prefix = same, dns = same,
+		      host_rs = base_packet(BASE_rs);
 	struct packet resolver = base_packet(BASE_ra);
 	struct rig *r = rig_for(NEW, NULL);
 

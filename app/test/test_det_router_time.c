@@ -49,8 +49,9 @@ countdown_to_expiry(void **state)
 	assert_finding(the_anomaly(r), EXPIRING, "expiring", "warn");
 	ics_engine_tick(r->engine, t + 600 * S);
 	assert_finding(the_anomaly(r), EXPIRING, "router_expired", "critical");
-	assert_non_null(strstr(the_anomaly(r)->says, "hosts have dropped it as IPv6 gateway; no other default router is left "
-						    "for 1 host."));
+	assert_non_null(strstr(the_anomaly(r)->says,
+			       "hosts have dropped it as IPv6 gateway; no other default router is left "
+			       "for 1 host."));
 	ics_engine_tick(r->engine, t + 5000 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_OPEN);
 	feed(r, &p, t + 5001 * S);
@@ -236,10 +237,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(countdown_to_expiry),	     cmocka_unit_test(overdue_long_before_expiry),
-		cmocka_unit_test(ordinary_silence),	     cmocka_unit_test(lost_records_prove_nothing),
-		cmocka_unit_test(too_often),		     cmocka_unit_test(fast_for_a_reason),
-		cmocka_unit_test(longer_than_the_lifetime), cmocka_unit_test(too_seldom),
+		cmocka_unit_test(countdown_to_expiry),
+		cmocka_unit_test(overdue_long_before_expiry),
+		cmocka_unit_test(ordinary_silence),
+		cmocka_unit_test(lost_records_prove_nothing),
+		cmocka_unit_test(too_often),
+		cmocka_unit_test(fast_for_a_reason),
+		cmocka_unit_test(longer_than_the_lifetime),
+		cmocka_unit_test(too_seldom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ static void
 routes_count_when_made(void **state)
 {
 	struct rig *r = rig_new(NULL);
-	struct packet gone = base_packet(BASE_ra), rio = base_packet(BASE_ra), two = ra_from("fe80::2", MAC_R2, 1800, 0);
+	struct packet gone = base_packet(BASE_ra), rio = base_packet(BASE_ra),
+		      two = ra_from("fe80::2", MAC_R2, 1800, 0);
 	const struct ics_routelog *log;
 
 	for (unsigned i = 0; i < 100; i++)

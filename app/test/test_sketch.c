@@ -104,8 +104,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(few_are_counted_closely), cmocka_unit_test(many_are_estimated),
-		cmocka_unit_test(repeats_change_nothing),  cmocka_unit_test(merge_is_union),
+		cmocka_unit_test(few_are_counted_closely),
+		cmocka_unit_test(many_are_estimated),
+		cmocka_unit_test(repeats_change_nothing),
+		cmocka_unit_test(merge_is_union),
 		cmocka_unit_test(seed_decides),
 	};
 

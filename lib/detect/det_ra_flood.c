@@ -222,11 +222,14 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "hosts", e->hosts);
 
 	a->says[0] = '\0';
-	ics_say(a, "Flood of router advertisements from %s: about %llu router%s and %llu prefixes and routes, up to %llu "
-		   "messages in a second.",
+	ics_say(a,
+		"Flood of router advertisements from %s: about %llu router%s and %llu prefixes and routes, up to %llu "
+		"messages in a second.",
 		one ? mac : "many MACs, most likely invented", (unsigned long long)routers, routers == 1 ? "" : "s",
 		(unsigned long long)values, (unsigned long long)f->max_rate);
-	ics_say(a, " %u host%s on this segment take%s up addresses and routes until they are slow or lose their own router.",
+	ics_say(a,
+		" %u host%s on this segment take%s up addresses and routes until they are slow or lose their own "
+		"router.",
 		e->hosts, e->hosts == 1 ? "" : "s", e->hosts == 1 ? "s" : "");
 	ics_say(a, " Find the port that sends them, shut it, and then reboot Windows hosts or disable and enable their "
 		   "network interface; RA guard on access ports stops it.");
@@ -249,9 +252,8 @@ on_verdict(struct ics_detector *d, const struct ics_segment *seg, const struct i
 {
 	struct flood *f = flood_get(d, seg->id);
 	struct verdict v = judge(f, ics_model_is_learning(d->model, seg), now_ns);
-	struct episode *e = d->shared->ra_flood[seg->id]
-				    ? (struct episode *)ics_episode_find(d, seg->id, &whole_segment)
-				    : NULL;
+	struct episode *e =
+		d->shared->ra_flood[seg->id] ? (struct episode *)ics_episode_find(d, seg->id, &whole_segment) : NULL;
 
 	if (e == NULL) {
 		if (v.variants == 0)

@@ -143,7 +143,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	struct ics_anomaly *a = ep->a;
 	char text[ICS_FACT_TEXT_LEN], ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN] = "unknown MAC";
 	const char *what = e->type == ICS_ICMP6_REDIRECT ? "redirect"
-			   : e->type == ICS_ICMP6_RA	 ? "router advertisement"
+			   : e->type == ICS_ICMP6_RA     ? "router advertisement"
 							 : "message that nobody can look into";
 
 	if (e->has_mac)
@@ -160,12 +160,14 @@ render(struct ics_detector *d, struct ics_episode *ep)
 
 	a->says[0] = '\0';
 	if (severity_of(e) == ICS_SEV_INFO) {
-		ics_say(a, "%s (%s) sends its %s behind an authentication header. Nothing to do if that is meant so.", mac, ip,
-			what);
+		ics_say(a, "%s (%s) sends its %s behind an authentication header. Nothing to do if that is meant so.",
+			mac, ip, what);
 		return;
 	}
-	ics_say(a, "%s (%s) hid a %s behind headers (%s): no router sends it like that, and RA guard of many switches lets "
-		   "it pass.",
+	ics_say(a,
+		"%s (%s) hid a %s behind headers (%s): no router sends it like that, and RA guard of many switches "
+		"lets "
+		"it pass.",
 		mac, ip, what, e->chain);
 	ics_say(a, " Hosts that accept it send their traffic where the sender wants. Find the port of this MAC; let "
 		   "switches drop such messages (RFC 7113) and fragments of neighbor discovery (RFC 6980).");
@@ -178,7 +180,8 @@ key_of(const struct ics_msg *msg)
 }
 
 static void
-raise_finding(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type, uint32_t v)
+raise_finding(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type,
+	      uint32_t v)
 {
 	struct ics_ip key = key_of(msg);
 	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &key);
@@ -186,9 +189,11 @@ raise_finding(struct ics_detector *d, const struct ics_msg *msg, const struct ic
 
 	if (e == NULL) {
 		if (msg->has_mac)
-			e = (struct episode *)ics_episode_open_as(d, seg, &key, "mac", ics_mac_format(&msg->smac, text));
+			e = (struct episode *)ics_episode_open_as(d, seg, &key, "mac",
+								  ics_mac_format(&msg->smac, text));
 		else
-			e = (struct episode *)ics_episode_open_as(d, seg, &key, "source", ics_ip_format(&msg->src, text));
+			e = (struct episode *)ics_episode_open_as(d, seg, &key, "source",
+								  ics_ip_format(&msg->src, text));
 		if (e == NULL)
 			return;
 		e->muted = true;

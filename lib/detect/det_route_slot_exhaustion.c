@@ -101,7 +101,7 @@ static enum variant
 variant_of(const struct ics_detector *d, const struct tally *t)
 {
 	return t->worst >= d->conf->detect.route_limit ? EXHAUSTED
-	       : t->worst >= share(d, SOON)	       ? CRITICAL_SOON
+	       : t->worst >= share(d, SOON)            ? CRITICAL_SOON
 						       : HALF_USED;
 }
 
@@ -126,8 +126,9 @@ list_creators(const struct ics_detector *d, uint32_t segment, uint32_t total, ch
 		char ip[ICS_IP_STRLEN];
 
 		for (unsigned i = 0; i < n; i++) {
-			bool listed = last != NULL && (all[i]->routes_created > last->routes_created ||
-						       (all[i]->routes_created == last->routes_created && all[i]->id <= last->id));
+			bool listed = last != NULL &&
+				      (all[i]->routes_created > last->routes_created ||
+				       (all[i]->routes_created == last->routes_created && all[i]->id <= last->id));
 
 			if (!listed && all[i]->routes_created != 0 &&
 			    (best == NULL || all[i]->routes_created > best->routes_created ||
@@ -223,15 +224,18 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "rate_per_day", per_day);
 
 	a->says[0] = '\0';
-	ics_say(a, "Hosts that have stayed up were given %s%u automatic IPv6 routes", t->whole || t->unseen_boots != 0
-			? "at least " : "", t->worst);
+	ics_say(a, "Hosts that have stayed up were given %s%u automatic IPv6 routes",
+		t->whole || t->unseen_boots != 0 ? "at least " : "", t->worst);
 	if (v == EXHAUSTED && !t->whole)
-		ics_say(a, "; %u of %u hosts on this segment got %u or more: Windows hosts among them accept no more IPv6 "
-			   "routes.", t->exhausted, t->hosts, limit);
+		ics_say(a,
+			"; %u of %u hosts on this segment got %u or more: Windows hosts among them accept no more IPv6 "
+			"routes.",
+			t->exhausted, t->hosts, limit);
 	else if (v == EXHAUSTED)
 		ics_say(a, ": Windows hosts accept no more after %u.", limit);
 	else
-		ics_say(a, " of the %u that Windows hosts take; %u of %u hosts on this segment got %u %% or more of them.",
+		ics_say(a,
+			" of the %u that Windows hosts take; %u of %u hosts on this segment got %u %% or more of them.",
 			limit, v == CRITICAL_SOON ? t->soon : t->half, t->hosts, v == CRITICAL_SOON ? SOON : HALF);
 	if (v != EXHAUSTED && per_day != 0) {
 		uint64_t left_s = (uint64_t)(limit - t->worst) * 86400 / per_day;
@@ -243,8 +247,9 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_say(a, " Stop what makes routes come and go at %s", worst);
 	else
 		ics_say(a, " Stop what makes routes come and go, here many routers");
-	ics_say(a, v == EXHAUSTED ? ", then reboot those hosts or disable and enable their network interface."
-				  : "; a reboot of a host, or its interface disabled and enabled, starts its count anew.");
+	ics_say(a, v == EXHAUSTED
+			   ? ", then reboot those hosts or disable and enable their network interface."
+			   : "; a reboot of a host, or its interface disabled and enabled, starts its count anew.");
 }
 
 /* The next level may be reached: that is worth a pass at once, and happens three times until links bounce. */
@@ -263,8 +268,7 @@ may_cross(const struct ics_detector *d, const struct seg_state *s, uint32_t tota
 static bool
 is_due(const struct ics_detector *d, const struct seg_state *s, uint32_t total, uint64_t now_ns)
 {
-	return total != s->total &&
-	       (s->pass_ns == 0 || now_ns >= s->pass_ns + PASS_NS || may_cross(d, s, total));
+	return total != s->total && (s->pass_ns == 0 || now_ns >= s->pass_ns + PASS_NS || may_cross(d, s, total));
 }
 
 static void

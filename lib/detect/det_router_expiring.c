@@ -64,7 +64,8 @@ fini(struct ics_detector *d)
 		return;
 	for (uint32_t i = 1; i <= t->fresh; i++)
 		if (ics_table_is_live(t, i))
-			ics_timer_cancel(&ics_model_clock(d->model)->timers, &((struct watch *)ics_table_at(t, i))->timer);
+			ics_timer_cancel(&ics_model_clock(d->model)->timers,
+					 &((struct watch *)ics_table_at(t, i))->timer);
 	ics_table_fini(t);
 	free(t);
 }

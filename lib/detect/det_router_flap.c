@@ -139,13 +139,15 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		by_na != n ? "router advertisements with lifetime 0" : "", by_na != n && by_na != 0 ? ", " : "",
 		by_na != 0 ? "neighbor advertisements with the router flag clear" : "");
 	ics_say(a, "; %u host%s on this segment.", e->hosts, e->hosts == 1 ? " is" : "s are");
-	ics_say(a, " Windows hosts stop accepting routes after about %u of them, until their link bounces; at least %u "
-		   "were used up since start.",
+	ics_say(a,
+		" Windows hosts stop accepting routes after about %u of them, until their link bounces; at least %u "
+		"were used up since start.",
 		d->conf->detect.route_limit, e->router.routes_created);
 	if (is_fhrp(e))
 		ics_say(a, " Redundant routers hand the address to each other: find out why the active one leaves.");
 	else if (by_na != 0)
-		ics_say(a, " Enable IPv6 forwarding on the router's interface, or stop whoever advertises its address.");
+		ics_say(a,
+			" Enable IPv6 forwarding on the router's interface, or stop whoever advertises its address.");
 	else
 		ics_say(a, " Find out what restarts the RA daemon or takes the uplink of that router.");
 }

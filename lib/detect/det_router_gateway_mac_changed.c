@@ -83,8 +83,11 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	a->says[0] = '\0';
 	ics_ip_format(&e->before.addr, ip);
 	if (e->replaced) {
-		ics_say(a, "Gateway %s now has the MAC %s; %s, which had it before, has fallen silent. Nothing to do if the "
-			   "device was replaced.", ip, mac, text);
+		ics_say(a,
+			"Gateway %s now has the MAC %s; %s, which had it before, has fallen silent. Nothing to do if "
+			"the "
+			"device was replaced.",
+			ip, mac, text);
 		return;
 	}
 	ics_say(a, "Gateway %s is claimed by %s in %s, while its MAC was %s", ip, mac, e->how, text);
@@ -153,7 +156,7 @@ on_claim(struct ics_detector *d, const struct ics_msg *msg, const struct ics_cha
 		e->both_alive = false;
 	}
 	e->mac = *mac;
-	e->how = msg->class == ICS_CLASS_nd_ra ? "a router advertisement"
+	e->how = msg->class == ICS_CLASS_nd_ra   ? "a router advertisement"
 		 : msg->class == ICS_CLASS_nd_na ? "a neighbor advertisement"
 						 : "a neighbor solicitation";
 	e->lenient &= !msg->strict;

@@ -13,8 +13,18 @@
 #define LL_CHANGE_NS (60 * NS_PER_S)
 
 /* In order of precedence. */
-enum variant { LL_CHANGE, NOT_ALLOWED, WAS_HOST, HIGH_PREFERENCE, OTHER_PREFIX, OTHER_RESOLVER, TUNNEL_PREFIX, FIRST,
-	       NEW_ROUTER, NONDEFAULT };
+enum variant {
+	LL_CHANGE,
+	NOT_ALLOWED,
+	WAS_HOST,
+	HIGH_PREFERENCE,
+	OTHER_PREFIX,
+	OTHER_RESOLVER,
+	TUNNEL_PREFIX,
+	FIRST,
+	NEW_ROUTER,
+	NONDEFAULT
+};
 static const char *const names[] = {
 	[LL_CHANGE] = "ll_change",
 	[NOT_ALLOWED] = "not_allowed",
@@ -112,15 +122,17 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		lifetime_s, ics_router_preference_name(r));
 	say_why(a, e);
 	if (e->variants & 1u << NONDEFAULT)
-		ics_say(a, ". It asks for no traffic to the outside, only announces prefixes or routes. Nothing to do if it is "
+		ics_say(a, ". It asks for no traffic to the outside, only announces prefixes or routes. Nothing to do "
+			   "if it is "
 			   "yours.");
 	else if (severity_of(e) == ICS_SEV_INFO && (e->variants & 1u << FIRST))
 		ics_say(a, ". It is the first one that was heard here. If it is yours, put it in detect.gateways.");
 	else if (e->variants & 1u << LL_CHANGE)
 		ics_say(a, ". Nothing to do if that was planned.");
 	else
-		ics_say(a, ". Hosts may send their traffic through it. If it is not yours, find the port of this MAC and "
-			   "enable RA guard on access ports; if it is, put it in detect.routers_allow.");
+		ics_say(a,
+			". Hosts may send their traffic through it. If it is not yours, find the port of this MAC and "
+			"enable RA guard on access ports; if it is, put it in detect.routers_allow.");
 }
 
 static bool

@@ -12,8 +12,8 @@
 #define FAST_WINDOW_NS (15 * NS_PER_S)
 #define BURST_NS (200 * NS_PER_MS)
 #define MAX_INTERVAL_NS (1800 * NS_PER_S) /* of MaxRtrAdvInterval */
-#define MAX_LIFETIME_S 9000		  /* with a longer one RFC 8319 allows longer intervals */
-#define SLOW_GAPS 2			  /* one may be a lost RA */
+#define MAX_LIFETIME_S 9000               /* with a longer one RFC 8319 allows longer intervals */
+#define SLOW_GAPS 2                       /* one may be a lost RA */
 #define NORMAL_GAPS 10
 #define GAPS_KEPT 8
 /* Behind its lifetime and this the router is gone, and its rhythm with it. */
@@ -32,8 +32,8 @@ struct rhythm {
 	struct ics_table_head head;
 	struct rhythm_key key;
 	uint32_t fast_row, slow_row, burst;
-	uint64_t last_ns;             /* start of the latest announcement */
-	uint64_t fast_ns[FAST_GAPS];  /* starts of the latest ones that came too soon, by fast_row */
+	uint64_t last_ns;            /* start of the latest announcement */
+	uint64_t fast_ns[FAST_GAPS]; /* starts of the latest ones that came too soon, by fast_row */
 	uint32_t gap_ms[GAPS_KEPT], n_gaps;
 	uint32_t max_burst;
 };
@@ -131,18 +131,22 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	a->says[0] = '\0';
 	ics_ip_format(&e->r.addr, ip);
 	if (e->variants & 1u << GAP_RISK)
-		ics_say(a, "%s was silent for %llu s with a Router Lifetime of %u s: hosts had no route through it in "
-			   "between. Make its advertisement interval shorter, at most a third of the lifetime, or look for "
-			   "lost multicast.",
+		ics_say(a,
+			"%s was silent for %llu s with a Router Lifetime of %u s: hosts had no route through it in "
+			"between. Make its advertisement interval shorter, at most a third of the lifetime, or look "
+			"for "
+			"lost multicast.",
 			ip, (unsigned long long)(e->worst_gap_ms / 1000), e->r.last_nonzero_lifetime_s);
 	else if (e->variants & 1u << FAST)
-		ics_say(a, "%s sends router advertisements to all hosts less than 3 s apart (%s s): each one wakes every "
-			   "sleeping host, which drains batteries. Look for two RA daemons, or one that restarts, and "
-			   "check its interval.",
+		ics_say(a,
+			"%s sends router advertisements to all hosts less than 3 s apart (%s s): each one wakes every "
+			"sleeping host, which drains batteries. Look for two RA daemons, or one that restarts, and "
+			"check its interval.",
 			ip, text);
 	else
-		ics_say(a, "%s sends router advertisements %llu s apart, more than the 1800 s that are allowed with a "
-			   "lifetime of %u s: one lost message and hosts have no route. Set a shorter interval there.",
+		ics_say(a,
+			"%s sends router advertisements %llu s apart, more than the 1800 s that are allowed with a "
+			"lifetime of %u s: one lost message and hosts have no route. Set a shorter interval there.",
 			ip, (unsigned long long)(e->worst_gap_ms / 1000), e->r.last_nonzero_lifetime_s);
 }
 

@@ -14,9 +14,9 @@ struct ics_engine {
 	struct ics_model *model;
 	struct ics_anomaly_store *anomalies;
 	struct ics_detectors *detectors;
-	struct ics_clock *clock; /* the model's */
-	struct ics_known *known; /* NULL: nobody reads it */
-	uint32_t known_segments; /* whose gateways are in the set */
+	struct ics_clock *clock;       /* the model's */
+	struct ics_known *known;       /* NULL: nobody reads it */
+	uint32_t known_segments;       /* whose gateways are in the set */
 	struct ics_counters *stateful; /* of it, the rules that only the slow half can judge */
 	struct ics_table fragments;
 	uint64_t fragment_evictions, fragment_ranges_full;

@@ -47,8 +47,7 @@ static bool
 is_extension(uint8_t next)
 {
 	return next == ICS_PROTO_HOPOPTS || next == ICS_PROTO_ROUTING || next == ICS_PROTO_DSTOPTS ||
-	       next == ICS_PROTO_AH || next == ICS_PROTO_MOBILITY || next == ICS_PROTO_HIP ||
-	       next == ICS_PROTO_SHIM6;
+	       next == ICS_PROTO_AH || next == ICS_PROTO_MOBILITY || next == ICS_PROTO_HIP || next == ICS_PROTO_SHIM6;
 }
 
 static uint32_t

@@ -296,11 +296,12 @@ print_looked_at(FILE *out, const struct ics_report *r)
 	if (s.routers == 0)
 		wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
 			  "detect.gateways names one");
-	if (s.segment_drops + s.router_drops + s.host_evictions + s.binding_evictions > 0) {
+	if (s.segment_drops + s.router_drops + s.router_evictions + s.host_evictions + s.binding_evictions > 0) {
 		snprintf(line, sizeof(line),
-			 "tables were full: %s segment%s and %s router%s not kept, %s host%s evicted",
+			 "tables were full: %s segment%s and %s router%s not kept, %s router%s and %s host%s evicted",
 			 grouped(s.segment_drops, n[0]), plural(s.segment_drops), grouped(s.router_drops, n[1]),
-			 plural(s.router_drops), grouped(s.host_evictions, n[2]), plural(s.host_evictions));
+			 plural(s.router_drops), grouped(s.router_evictions, n[2]), plural(s.router_evictions),
+			 grouped(s.host_evictions, n[3]), plural(s.host_evictions));
 		wrap(out, line);
 	}
 	if (a.not_opened + a.overwritten > 0) {
