@@ -364,6 +364,11 @@ test_what_chains_end_at(void **state)
 		 ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER, -1},
 		{"2c", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION | ICS_PKT_FRAG_ATOMIC,
 		 ICS_REASON_ip6_frag_atomic},
+		/* an atomic fragment inside a first one, and the other way round: not the whole message */
+		{"2c", "2c00000100000001" "3a00000000000002" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION,
+		 ICS_REASON_ip6_frag_atomic},
+		{"2c", "2c00000000000001" "3a00000100000002" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION,
+		 ICS_REASON_ip6_frag_atomic},
 		/* authentication header: length in words of four, less two */
 		{"33", "3a04000000000001" "00000001000000000000000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
 		{"33", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
@@ -407,6 +412,11 @@ test_a_short_snapshot_is_no_evasion(void **state)
 	assert_int_equal(p.flags & (ICS_PKT_UNPARSED | ICS_PKT_CAP_TRUNC | ICS_PKT_EVASION),
 			 ICS_PKT_UNPARSED | ICS_PKT_CAP_TRUNC);
 	assert_true(ics_reasons_empty(&p.reasons));
+	/* the frame itself ends there */
+	frame.wire_len = 60;
+	ics_decode(&frame, &plain, &p);
+	assert_int_equal(p.class, ICS_CLASS_malformed);
+	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_truncated));
 }
 
 /* 256 headers are followed to find the class, not one more; the rule names the ninth. */

@@ -252,19 +252,4 @@ EXCEPTIONS = (
 )
 
 # Where icmpscope is wrong, and until it is not: like exceptions, and as strict about being needed.
-DEFECTS = (
-    Excuse(
-        "frame that ends inside the header chain",
-        ANY,
-        ("class",),
-        lambda c: c.ours.cls == "ip6_other" and c.theirs.cls == c.other.cls == "malformed" and says(c, "exceeds framing length"),
-        "not cut by the capture but on the wire: the IP layer cannot be decoded, and the class should be malformed",
-    ),
-    Excuse(
-        "atomic fragment header behind a first one",
-        ANY,
-        ("checksum",),
-        lambda c: extensions(c).count("ipv6.fraghdr") > 1 and c.theirs.checksum == "skipped",
-        "the message goes on in another frame whatever the inner fragment header says, so its checksum cannot be judged",
-    ),
-)
+DEFECTS = ()

@@ -58,10 +58,10 @@ chain_has(struct walk *w, const struct chain *c, uint32_t n, enum step *step)
 	if (n <= c->end - c->off) {
 		if (walk_has(w, c->off, n))
 			return true;
-		/* Not captured, or not in the frame: what is missing hides nothing from anybody. */
+		/* Not captured, or not in the frame (ip6_truncated): what is missing hides nothing from anybody. */
 		pkt->flags |= ICS_PKT_CAP_TRUNC | ICS_PKT_UNPARSED;
 		pkt->proto = c->next;
-		*step = walk_done(w, ICS_CLASS_ip6_other);
+		*step = walk_done(w, (uint64_t)c->off + n > w->end ? ICS_CLASS_malformed : ICS_CLASS_ip6_other);
 		return false;
 	}
 	if (c->first_fragment) {
@@ -123,11 +123,13 @@ check_fragment(struct walk *w, struct chain *c, enum step *step)
 		return false;
 	}
 	if ((field & 1) == 0) {
-		/* RFC 6946: a whole datagram in one fragment */
-		pkt->flags |= ICS_PKT_FRAG_ATOMIC;
+		/* RFC 6946: a whole datagram in one fragment, unless it is itself inside a first fragment */
+		if (!c->first_fragment)
+			pkt->flags |= ICS_PKT_FRAG_ATOMIC;
 		ics_reasons_add(&pkt->reasons, ICS_REASON_ip6_frag_atomic);
 	} else {
 		c->first_fragment = true;
+		pkt->flags &= ~(uint32_t)ICS_PKT_FRAG_ATOMIC;
 	}
 	if (c->next == ICS_PROTO_ICMP6 || is_extension(c->next))
 		pkt->flags |= ICS_PKT_EVASION;
