@@ -14,7 +14,7 @@ answer(const char *mac, const char *target)
 static void
 answered(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet na = answer(MAC_B, T);
 
 	feed_base(r, BASE_dad, T0);
@@ -43,9 +43,10 @@ answered(void **state)
 static void
 clears_with_another_address(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet dad = dad_of(MAC_H, T_RANDOM, NULL), na = answer(MAC_B, T_RANDOM);
-	struct packet other_prefix = dad_of(MAC_H, "2001:db8:2::1", NULL), other = dad_of(MAC_H, "2001:db8:1::ef", NULL);
+	struct packet other_prefix = dad_of(MAC_H, "2001:db8:2::1", NULL),
+		      other = dad_of(MAC_H, "2001:db8:1::ef", NULL);
 
 	feed(r, &dad, T0);
 	feed(r, &na, T0 + 300 * MS);
@@ -61,7 +62,7 @@ clears_with_another_address(void **state)
 static void
 critical_cases(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet dad = dad_of(MAC_H, "fe80::200:5eff:fe00:5310", NULL);
 	struct packet na = answer(MAC_B, "fe80::200:5eff:fe00:5310");
 
@@ -71,7 +72,7 @@ critical_cases(void **state)
 	assert_int_equal(fact_value(the_anomaly(r), "link_local_from_mac"), 1);
 	rig_free(r);
 
-	r = rig_new("detect.learn_s=0 detect.gateways=fe80::1");
+	r = nb_rig("detect.learn_s=0 detect.gateways=fe80::1");
 	dad = dad_of(MAC_X, "fe80::1", NULL);
 	na = answer(MAC_R, "fe80::1");
 	feed(r, &dad, T0);
@@ -84,7 +85,7 @@ critical_cases(void **state)
 static void
 simultaneous(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet a = dad_of(MAC_H, T_RANDOM, "010203040506"), b = dad_of(MAC_B, T_RANDOM, "111213141516");
 
 	feed(r, &a, T0);
@@ -97,7 +98,7 @@ simultaneous(void **state)
 static void
 silent_when_nothing_is_wrong(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet na = answer(MAC_B, T), own = answer(MAC_H, T);
 
 	/* Repeated probes, a loop that brings back one with a nonce, an NA that is no answer any more. */
@@ -116,13 +117,13 @@ silent_when_nothing_is_wrong(void **state)
 	rig_free(r);
 
 	/* Proxies that the operator named, and registrars that say what they are. */
-	r = rig_new("detect.learn_s=0 detect.proxies=" MAC_B);
+	r = nb_rig("detect.learn_s=0 detect.proxies=" MAC_B);
 	feed_base(r, BASE_dad, T0);
 	feed(r, &na, T0 + 300 * MS);
 	assert_int_equal(count_anomalies(r), 0);
 	assert_int_equal(info_of(r, DC)->suppressed, 1);
 	rig_free(r);
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	append_hex(&na, "21020000000000000000000000000000");
 	feed_base(r, BASE_dad, T0);
 	feed(r, &na, T0 + 300 * MS);
@@ -130,7 +131,7 @@ silent_when_nothing_is_wrong(void **state)
 	rig_free(r);
 
 	/* Bad checksums, hop limits and the like prove nothing. */
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	na = answer(MAC_B, T);
 	set_ip8(&na, 7, 64);
 	feed_base(r, BASE_dad, T0);
@@ -146,7 +147,7 @@ self_echo(void **state)
 	struct packet a = dad_of(MAC_H, T_RANDOM, NULL), b = dad_of(MAC_B, T, NULL), na = answer(MAC_X, T);
 
 	for (unsigned folded = 0; folded < 2; folded++) {
-		struct rig *r = rig_new("detect.learn_s=0");
+		struct rig *r = nb_rig("detect.learn_s=0");
 
 		if (folded)
 			r->in.fold = ics_fold_init(NULL);
@@ -165,7 +166,7 @@ self_echo(void **state)
 		rig_free(r);
 	}
 	/* Probing again after a second is what hosts do. */
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	for (unsigned i = 0; i < 3; i++)
 		feed(r, &a, T0 + i * S);
 	assert_silent(r, DC);
@@ -176,7 +177,7 @@ self_echo(void **state)
 static void
 is_bounded(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	unsigned n;
 
 	for (unsigned i = 0; i < 100; i++) {
@@ -196,7 +197,7 @@ is_bounded(void **state)
 static void
 muted(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0 detect.mute=dad_conflict");
+	struct rig *r = nb_rig("detect.learn_s=0 detect.mute=dad_conflict");
 	struct packet na = answer(MAC_B, T);
 
 	feed_base(r, BASE_dad, T0);

@@ -28,7 +28,7 @@ ask_unanswered(struct rig *r, const char *mac, unsigned n, uint64_t ts)
 static void
 denies_everybody(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 
 	ask(r, MAC_H, "fe80::a", MAC_X, T0);
 	ask(r, MAC_B, "fe80::b", MAC_X, T0 + 15 * S);
@@ -59,7 +59,7 @@ static void
 what_is_no_denial(void **state)
 {
 	/* One real conflict; several of one host; too few of all; too slow. */
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	ask(r, MAC_H, "fe80::a", MAC_X, T0);
 	assert_silent(r, DD);
 	for (unsigned i = 0; i < 5; i++) {
@@ -71,7 +71,7 @@ what_is_no_denial(void **state)
 	assert_silent(r, DD);
 	rig_free(r);
 
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	ask(r, MAC_H, "fe80::a", MAC_X, T0);
 	ask_unanswered(r, MAC_B, 1, T0 + 5 * S);
 	ask(r, MAC_B, "fe80::b", MAC_X, T0 + 15 * S);
@@ -79,14 +79,14 @@ what_is_no_denial(void **state)
 	assert_silent(r, DD);
 	rig_free(r);
 
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	ask(r, MAC_H, "fe80::a", MAC_X, T0);
 	ask(r, MAC_B, "fe80::b", MAC_X, T0 + 31 * S);
 	ask(r, MAC_H, "fe80::c", MAC_X, T0 + 62 * S);
 	assert_silent(r, DD);
 	rig_free(r);
 
-	r = rig_new("detect.learn_s=0 detect.proxies=" MAC_X);
+	r = nb_rig("detect.learn_s=0 detect.proxies=" MAC_X);
 	ask(r, MAC_H, "fe80::a", MAC_X, T0);
 	ask(r, MAC_B, "fe80::b", MAC_X, T0 + 15 * S);
 	ask(r, MAC_R2, "fe80::c", MAC_X, T0 + 30 * S);

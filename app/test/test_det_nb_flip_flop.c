@@ -14,7 +14,7 @@ claim(struct rig *r, const char *mac, const char *addr, unsigned flags, uint64_t
 static void
 alternates(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	for (unsigned i = 0; i < 6; i++)
 		claim(r, i % 2 == 0 ? MAC_B : MAC_X, ADDR_B, NA_OVERRIDE, T0 + i * 1700 * MS);
@@ -35,7 +35,7 @@ alternates(void **state)
 static void
 both_claim_often(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	for (unsigned i = 0; i < 6; i++)
 		claim(r, MAC_B, ADDR_B, NA_OVERRIDE, T0 + i * S);
@@ -52,7 +52,7 @@ both_claim_often(void **state)
 static void
 of_a_router(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::1");
+	struct rig *r = nb_rig("detect.gateways=fe80::1");
 
 	for (unsigned i = 0; i < 6; i++)
 		claim(r, i % 2 == 0 ? MAC_R : MAC_X, "fe80::1", NA_OVERRIDE | NA_ROUTER, T0 + i * S);
@@ -63,7 +63,7 @@ of_a_router(void **state)
 static void
 rightful_changes(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	/* Failover and failback; the same again much later. */
 	for (unsigned i = 0; i < 3; i++)
@@ -72,14 +72,14 @@ rightful_changes(void **state)
 	assert_silent(r, FF);
 	rig_free(r);
 
-	r = rig_new("detect.anycast_gw_macs=" MAC_X "," MAC_B);
+	r = nb_rig("detect.anycast_gw_macs=" MAC_X "," MAC_B);
 	for (unsigned i = 0; i < 20; i++)
 		claim(r, i % 2 == 0 ? MAC_B : MAC_X, ADDR_B, NA_OVERRIDE, T0 + i * S);
 	assert_silent(r, FF);
 	rig_free(r);
 
 	/* Ever new MACs are a flood, not two machines. */
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	for (unsigned i = 0; i < 100; i++) {
 		char mac[ICS_MAC_STRLEN];
 

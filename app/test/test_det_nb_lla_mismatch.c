@@ -6,7 +6,7 @@
 static void
 about_a_router(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	struct packet ns = ns_of(MAC_X, "fe80::66", "fe80::1", MAC_B);
 
 	feed_base(r, BASE_ra, T0);
@@ -30,7 +30,7 @@ about_a_router(void **state)
 static void
 one_pair_and_many(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 
 	for (unsigned i = 0; i < 16; i++) {
 		char mac[ICS_MAC_STRLEN], addr[40];
@@ -50,10 +50,11 @@ one_pair_and_many(void **state)
 static void
 what_is_normal(void **state)
 {
-	struct packet ns = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_B), late = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_H);
+	struct packet ns = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_B),
+		      late = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_H);
 	struct packet vrrp = ra_from("fe80::5", MAC_R, 1800, 0), group = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_B);
 	struct packet other = ns_of(MAC_X, "fe80::66", "fe80::77", MAC_R2);
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 
 	/* Virtual router with the MAC of the box in the frame. */
 	set_lla(&vrrp, 16, MAC_VRRP);
@@ -65,7 +66,7 @@ what_is_normal(void **state)
 	rig_free(r);
 
 	/* Learned in the beginning, and no news afterwards. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	feed(r, &ns, T0);
 	feed(r, &ns, T0 + 700 * S);
 	assert_silent(r, LM);
@@ -74,13 +75,13 @@ what_is_normal(void **state)
 	rig_free(r);
 
 	/* Who has spoken for others for a day is a proxy. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	feed(r, &ns, T0);
 	feed(r, &other, T0 + 86401 * S);
 	assert_silent(r, LM);
 	rig_free(r);
 
-	r = rig_new("detect.learn_s=0 detect.proxies=" MAC_X);
+	r = nb_rig("detect.learn_s=0 detect.proxies=" MAC_X);
 	feed(r, &ns, T0);
 	assert_silent(r, LM);
 	rig_free(r);
@@ -89,7 +90,7 @@ what_is_normal(void **state)
 static void
 invented_speakers(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 	unsigned n;
 
 	for (unsigned i = 0; i < 100; i++) {

@@ -15,7 +15,7 @@ holder(struct rig *r, uint64_t ts)
 static void
 contested(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	struct packet na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, NA_OVERRIDE);
 
 	holder(r, T0);
@@ -54,7 +54,7 @@ replaced(void **state)
 	set_smac(&rs, MAC_X);
 	set_lla(&rs, 8, MAC_X);
 	for (unsigned i = 0; i < 3; i++) {
-		struct rig *r = rig_new(NULL);
+		struct rig *r = nb_rig(NULL);
 
 		holder(r, T0);
 		feed(r, claims[i], T0 + 60 * S);
@@ -68,7 +68,7 @@ static void
 vital_addresses(void **state)
 {
 	struct packet na = na_of(MAC_X, "fe80::1", NULL, "fe80::1", MAC_X, NA_OVERRIDE | NA_ROUTER);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed(r, &na, t + S);
@@ -76,7 +76,7 @@ vital_addresses(void **state)
 	rig_free(r);
 
 	na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, NA_OVERRIDE);
-	r = rig_new("detect.watch=" ADDR_B);
+	r = nb_rig("detect.watch=" ADDR_B);
 	holder(r, T0);
 	feed(r, &na, T0 + 2 * S);
 	assert_finding(the_only(r, NBS), NBS, "replaced", "critical");
@@ -86,7 +86,7 @@ vital_addresses(void **state)
 static void
 old_mac_is_alive_elsewhere(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	struct packet na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, NA_OVERRIDE);
 	struct packet ns = ns_of(MAC_B, "fe80::11", "fe80::1", NULL);
 
@@ -100,7 +100,7 @@ old_mac_is_alive_elsewhere(void **state)
 static void
 without_override_is_a_note(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	struct packet na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, 0);
 
 	holder(r, T0);
@@ -112,7 +112,7 @@ without_override_is_a_note(void **state)
 static void
 lenient_is_one_lower(void **state)
 {
-	struct rig *r = rig_new("detect.watch=" ADDR_B);
+	struct rig *r = nb_rig("detect.watch=" ADDR_B);
 	struct packet na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, NA_OVERRIDE);
 	struct ics_ip b;
 	const struct ics_binding *nb;
@@ -139,7 +139,7 @@ rightful_moves(void **state)
 	struct packet hop = na_of(MAC_X, ADDR_B, ADDR_H, ADDR_B, MAC_X, NA_OVERRIDE), bare;
 
 	/* A virtual machine moves once and its old MAC is silent for half a minute. */
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	holder(r, T0);
 	feed(r, &na, T0 + 2 * S);
 	feed(r, &later, T0 + 33 * S);
@@ -147,14 +147,14 @@ rightful_moves(void **state)
 	rig_free(r);
 
 	/* The old MAC has been silent for a minute. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	holder(r, T0);
 	feed(r, &hop, T0 + 61 * S);
 	assert_silent(r, NBS);
 	rig_free(r);
 
 	/* The new holder asked first and nobody answered. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	holder(r, T0);
 	feed(r, &dad, T0 + 2 * S);
 	feed(r, &na, T0 + 3 * S);
@@ -163,14 +163,14 @@ rightful_moves(void **state)
 	rig_free(r);
 
 	/* Shared MACs, by number or by configuration, and proxies. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	holder(r, T0);
 	feed(r, &vrrp, T0 + 2 * S);
 	holder(r, T0 + 3 * S);
 	assert_silent(r, NBS);
 	rig_free(r);
 	for (unsigned i = 0; i < 2; i++) {
-		r = rig_new(i == 0 ? "detect.anycast_gw_macs=" MAC_X : "detect.proxies=" MAC_X);
+		r = nb_rig(i == 0 ? "detect.anycast_gw_macs=" MAC_X : "detect.proxies=" MAC_X);
 		holder(r, T0);
 		feed(r, &hop, T0 + 2 * S);
 		holder(r, T0 + 3 * S);
@@ -179,7 +179,7 @@ rightful_moves(void **state)
 	}
 
 	/* No link-layer address, no claim; invalid messages prove nothing. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	bare = ns_of(MAC_X, ADDR_B, "fe80::1", NULL);
 	set_len(&bare, 24);
 	set_dst(&bare, "fe80::1");
@@ -195,7 +195,7 @@ rightful_moves(void **state)
 static void
 invented_holders(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 
 	for (unsigned i = 0; i < 100; i++) {
 		char mac[ICS_MAC_STRLEN];

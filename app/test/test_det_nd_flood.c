@@ -19,7 +19,7 @@ ns_at_rate(struct rig *r, const char *mac, unsigned per_s, unsigned seconds, uin
 static void
 one_station(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	ns_at_rate(r, MAC_X, 80, 4, T0);
 
@@ -35,7 +35,7 @@ one_station(void **state)
 	assert_int_equal(the_only(r, NF)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	ns_at_rate(r, MAC_X, 600, 4, T0);
 	assert_finding(the_only(r, NF), NF, "ns", "critical");
 	rig_free(r);
@@ -45,7 +45,7 @@ one_station(void **state)
 static void
 copies(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	struct packet na = na_of(MAC_X, ADDR_B, NULL, ADDR_B, MAC_X, NA_OVERRIDE);
 
 	r->in.fold = ics_fold_init(NULL);
@@ -62,7 +62,7 @@ copies(void **state)
 static void
 router_solicitations(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	/* Ten a minute are no pattern yet. */
 	for (unsigned i = 0; i < 10; i++)
@@ -72,7 +72,7 @@ router_solicitations(void **state)
 	assert_finding(the_only(r, NF), NF, "rs_repeated", "warn");
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	for (unsigned i = 0; i < 12; i++)
 		feed_base(r, BASE_rs, T0 + i * 8 * S);
 	assert_silent(r, NF);
@@ -82,7 +82,7 @@ router_solicitations(void **state)
 static void
 what_is_normal(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	/* A router resolves for many hosts; a burst is over in a second. */
 	feed_base(r, BASE_ra, T0);
@@ -109,7 +109,7 @@ invented(struct rig *r, unsigned n, uint64_t ts)
 static void
 invented_stations(void **state)
 {
-	struct rig *r = rig_new("detect.learn_s=0");
+	struct rig *r = nb_rig("detect.learn_s=0");
 
 	invented(r, 1500, T0);
 	assert_finding(the_anomaly(r), NF, "invented", "warn");
@@ -121,13 +121,13 @@ invented_stations(void **state)
 	rig_free(r);
 
 	/* While the tap learns who is there, everybody is new. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	invented(r, 2000, T0);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
 	/* A hundred hosts that start at once probe for their addresses first. */
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	for (unsigned i = 0; i < 400; i++) {
 		char mac[ICS_MAC_STRLEN], addr[40];
 
@@ -144,7 +144,7 @@ invented_stations(void **state)
 static void
 whole_segment(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	for (unsigned i = 0; i < 5500 * 4; i++) {
 		char mac[ICS_MAC_STRLEN], addr[40];
@@ -163,7 +163,7 @@ whole_segment(void **state)
 static void
 invalid_messages_count(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	for (unsigned i = 0; i < 80 * 4; i++) {
 		struct packet ns = ns_of(MAC_X, "fe80::66", "2001:db8:1::9", NULL);

@@ -27,7 +27,7 @@ reply(struct rig *r, unsigned n, const char *to, uint64_t ts)
 static void
 remote_scan(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 
 	feed_base(r, BASE_ra, T0);
 	for (unsigned i = 0; i < 3000; i++)
@@ -54,7 +54,7 @@ remote_scan(void **state)
 static void
 cache_is_nearly_full(void **state)
 {
-	struct rig *r = rig_new("detect.nce_limit=400");
+	struct rig *r = nb_rig("detect.nce_limit=400");
 
 	for (unsigned i = 0; i < 220; i++)
 		ask(r, MAC_X, "fe80::66", i * 7, T0 + i * 5 * MS);
@@ -69,7 +69,7 @@ cache_is_nearly_full(void **state)
 static void
 busy_but_answered(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	const struct ics_segment *seg = ics_model_segment(ics_engine_model(r->engine), 0);
 	uint32_t sample;
 
@@ -94,7 +94,7 @@ busy_but_answered(void **state)
 static void
 answers_are_not_seen(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint32_t sample;
 
 	for (unsigned i = 0; i < 600; i++) {
@@ -124,7 +124,7 @@ answers_are_not_seen(void **state)
 static void
 solicitations_are_capped(void **state)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	struct ics_model_stats st;
 
 	for (unsigned i = 0; i < ICS_SOLICITS_MAX + 1000; i++)

@@ -18,7 +18,7 @@ static void
 foreign_sender(void **state)
 {
 	struct packet p = base_packet(BASE_redirect);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint64_t t = two_routers(r);
 
 	set_smac(&p, MAC_X);
@@ -46,7 +46,7 @@ static void
 not_the_first_hop(void **state)
 {
 	struct packet p = base_packet(BASE_redirect);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint64_t t = learn(r);
 
 	set_src(&p, "fe80::66");
@@ -62,7 +62,7 @@ not_the_first_hop(void **state)
 	set_src(&p, "fe80::2");
 	set_smac(&p, MAC_R2);
 	set_addr(&p, 8, "fe80::1");
-	r = rig_new("detect.nondefault_ok=fe80::2");
+	r = nb_rig("detect.nondefault_ok=fe80::2");
 	t = learn(r);
 	feed(r, &gone, t);
 	feed(r, &p, t + S);
@@ -74,7 +74,7 @@ static void
 bad_targets(void **state)
 {
 	struct packet p = base_packet(BASE_redirect), known = ns_of(MAC_B, ADDR_B, "fe80::1", NULL);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint64_t t = learn(r);
 
 	feed(r, &p, t + S); /* fe80::2 is no router here */
@@ -82,7 +82,7 @@ bad_targets(void **state)
 	rig_free(r);
 
 	/* To a neighbor, with the MAC of another. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	t = learn(r);
 	set_addr(&p, 8, ADDR_B);
 	set_addr(&p, 24, ADDR_B);
@@ -92,7 +92,7 @@ bad_targets(void **state)
 	assert_finding(the_only(r, RR), RR, "other_mac", "critical");
 	rig_free(r);
 
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	t = learn(r);
 	set_lla(&p, 40, MAC_B);
 	feed(r, &known, t);
@@ -104,9 +104,10 @@ bad_targets(void **state)
 static void
 rightful_redirects(void **state)
 {
-	struct packet p = base_packet(BASE_redirect), chain = base_packet(BASE_redirect), other = base_packet(BASE_redirect);
+	struct packet p = base_packet(BASE_redirect), chain = base_packet(BASE_redirect),
+		      other = base_packet(BASE_redirect);
 	struct packet r_na = base_packet(BASE_na);
-	struct rig *r = rig_new(NULL);
+	struct rig *r = nb_rig(NULL);
 	uint64_t t = two_routers(r);
 
 	feed(r, &p, t + S);
@@ -114,24 +115,24 @@ rightful_redirects(void **state)
 	rig_free(r);
 
 	/* Gateways set by hand, by configuration or by what they say of themselves. */
-	r = rig_new("detect.gateways=fe80::1,fe80::2 detect.learn_s=0");
+	r = nb_rig("detect.gateways=fe80::1,fe80::2 detect.learn_s=0");
 	feed(r, &p, T0);
 	assert_silent(r, RR);
 	rig_free(r);
-	r = rig_new("detect.learn_s=0");
+	r = nb_rig("detect.learn_s=0");
 	feed(r, &r_na, T0);
 	feed(r, &p, T0 + S);
 	assert_silent(r, RR);
 	rig_free(r);
 
 	/* Where nothing was heard yet, nothing is proved. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	feed(r, &p, T0);
 	assert_silent(r, RR);
 	rig_free(r);
 
 	/* The router that hosts were sent to sends them on, for ten minutes. */
-	r = rig_new("detect.gateways=fe80::1,fe80::3");
+	r = nb_rig("detect.gateways=fe80::1,fe80::3");
 	t = learn(r);
 	set_addr(&p, 8, "fe80::3");
 	set_lla(&p, 40, "00:00:5e:00:53:03");
@@ -144,7 +145,7 @@ rightful_redirects(void **state)
 	rig_free(r);
 
 	/* From another address of the router: hosts ignore it, which is a note. */
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	t = two_routers(r);
 	set_src(&other, "fe80::200:5eff:fe00:5301");
 	feed(r, &other, t + S);
@@ -153,7 +154,7 @@ rightful_redirects(void **state)
 
 	/* Invalid ones have a rule. */
 	p = base_packet(BASE_redirect);
-	r = rig_new(NULL);
+	r = nb_rig(NULL);
 	t = learn(r);
 	set_smac(&p, MAC_X);
 	set_ip8(&p, 7, 64);

@@ -17,7 +17,7 @@ redirect(struct rig *r, unsigned dest, uint64_t ts)
 static void
 many_destinations(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::1,fe80::2");
+	struct rig *r = nb_rig("detect.gateways=fe80::1,fe80::2");
 
 	for (unsigned i = 0; i < 200; i++)
 		redirect(r, i, T0 + i * 290 * MS);
@@ -36,7 +36,7 @@ many_destinations(void **state)
 static void
 high_rate(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::1,fe80::2");
+	struct rig *r = nb_rig("detect.gateways=fe80::1,fe80::2");
 
 	for (unsigned i = 0; i < 12 * 9; i++)
 		redirect(r, i % 20, T0 + i * S / 12);
@@ -50,7 +50,7 @@ high_rate(void **state)
 static void
 few(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::1,fe80::2");
+	struct rig *r = nb_rig("detect.gateways=fe80::1,fe80::2");
 
 	for (unsigned i = 0; i < 3; i++)
 		redirect(r, i, T0 + i * S);

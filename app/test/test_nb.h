@@ -13,6 +13,17 @@
 #define NA_SOLICITED 0x40
 #define NA_OVERRIDE 0x20
 
+/* A rig that looks at these detectors alone. */
+static inline struct rig *
+nb_rig(const char *settings)
+{
+	struct rig *r = rig_new(settings);
+
+	r->watched = "dad_conflict dad_denial nb_spoof nb_flip_flop nb_lla_mismatch nd_scan nd_flood redirect_rogue "
+		     "redirect_storm";
+	return r;
+}
+
 static inline void
 set_lla(struct packet *p, uint32_t off, const char *mac)
 {
@@ -102,10 +113,8 @@ found(struct rig *r, const char *name, unsigned *n)
 	const struct ics_anomaly *first = NULL, *a;
 	unsigned count = 0;
 
-	ics_engine_anomalies(r->engine);
-	for (uint64_t id = 1; id <= count_anomalies(r); id++) {
-		a = ics_anomaly_get(r->store, id);
-		if (a == NULL || strcmp(a->detector, name) != 0)
+	for (unsigned i = 1; (a = nth_anomaly(r, i)) != NULL; i++) {
+		if (strcmp(a->detector, name) != 0)
 			continue;
 		if (first == NULL)
 			first = a;

@@ -65,8 +65,8 @@ static const uint8_t no_nonce[6];
 static bool
 is_eui64_link_local(const struct ics_ip *a, const struct ics_mac *m)
 {
-	const uint8_t want[16] = {0xfe,    0x80,    0,    0,    0,       0,       0,      0, m->b[0] ^ 2,
-				  m->b[1], m->b[2], 0xff, 0xfe, m->b[3], m->b[4], m->b[5]};
+	const uint8_t want[16] = {0xfe,        0x80,    0,       0,    0,    0,       0,       0,
+				  m->b[0] ^ 2, m->b[1], m->b[2], 0xff, 0xfe, m->b[3], m->b[4], m->b[5]};
 
 	return memcmp(a->b, want, sizeof(want)) == 0;
 }
@@ -95,14 +95,15 @@ say(struct ics_anomaly *a, const struct episode *e)
 	if (e->variants == 1u << SELF_ECHO) {
 		ics_say(a,
 			"The duplicate address probe of %s for %s came back to the wire within a second, and without a "
-			"nonce the host cannot tell it from a real duplicate: it may refuse its own address. Look for a "
+			"nonce the host cannot tell it from a real duplicate: it may refuse its own address. Look for "
+			"a "
 			"loop, a mirror port that feeds back or an access point that reflects multicast.",
 			m1, ip);
 		return;
 	}
 	if (e->variants & 1u << ANSWERED)
-		ics_say(a, "Duplicate address %s: %s asked for it and %s answered that it has it, %llu ms later.", ip, m1, m2,
-			(unsigned long long)(e->delay_ns / NS_PER_MS));
+		ics_say(a, "Duplicate address %s: %s asked for it and %s answered that it has it, %llu ms later.", ip,
+			m1, m2, (unsigned long long)(e->delay_ns / NS_PER_MS));
 	else
 		ics_say(a, "Duplicate address %s: %s and %s asked for it within %llu ms of each other.", ip, m1, m2,
 			(unsigned long long)(e->delay_ns / NS_PER_MS));
@@ -129,7 +130,9 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	char text[ICS_FACT_TEXT_LEN], ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN];
 
 	a->variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
-	a->severity = e->variants == 1u << SELF_ECHO ? ICS_SEV_INFO : e->eui64 || e->router ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
+	a->severity = e->variants == 1u << SELF_ECHO ? ICS_SEV_INFO
+		      : e->eui64 || e->router        ? ICS_SEV_CRITICAL
+						     : ICS_SEV_WARN;
 	a->muted = e->muted;
 	ics_fact_set_text(a, "target", "%s", ics_ip_format(&e->target, ip));
 	ics_fact_set_text(a, "asker_mac", "%s", ics_mac_format(&e->asker, mac));
@@ -197,8 +200,8 @@ conflict(struct ics_detector *d, const struct ics_msg *msg, const struct ics_cha
 
 /* One for a segment: where probes come back, those of all hosts do. */
 static void
-self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ics_record *rec, const struct ics_mac *mac,
-	  struct ics_view frame, uint64_t frame_no)
+self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ics_record *rec,
+	  const struct ics_mac *mac, struct ics_view frame, uint64_t frame_no)
 {
 	static const struct ics_ip nobody;
 	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &nobody);
@@ -221,8 +224,8 @@ self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ic
 }
 
 static void
-copy_of_probe(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg, struct ics_view frame,
-	      uint64_t frame_no)
+copy_of_probe(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg,
+	      struct ics_view frame, uint64_t frame_no)
 {
 	struct state *s = d->state;
 	unsigned i = rec->frame_hash % PROBES;

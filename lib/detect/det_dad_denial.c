@@ -57,7 +57,8 @@ say(struct ics_anomaly *a, const struct episode *e)
 	a->says[0] = '\0';
 	ics_mac_format(&e->mac, mac);
 	ics_say(a,
-		"%s denies every new address: it answered %u of %llu duplicate address detections within a minute, of %u "
+		"%s denies every new address: it answered %u of %llu duplicate address detections within a minute, of "
+		"%u "
 		"hosts. New hosts get no IPv6 address, known ones get no further one. Block the port of this MAC; if "
 		"it is a proxy of yours, name it in detect.proxies.",
 		mac, e->now.targets, (unsigned long long)e->now.observed, e->now.askers);
@@ -105,7 +106,8 @@ look_back(const struct responder *r, uint64_t dads, uint64_t now_ns, struct epis
 		if (now_ns >= x->ts_ns + WINDOW_NS)
 			continue;
 		for (unsigned k = 0; k < i && new_asker; k++)
-			new_asker = now_ns >= r->ring[k].ts_ns + WINDOW_NS || !ics_mac_equal(&r->ring[k].asker, &x->asker);
+			new_asker =
+				now_ns >= r->ring[k].ts_ns + WINDOW_NS || !ics_mac_equal(&r->ring[k].asker, &x->asker);
 		c.targets++; /* the ring holds each target once */
 		c.askers += new_asker;
 		if (x->dads < oldest)

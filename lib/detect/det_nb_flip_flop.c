@@ -69,7 +69,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	a->says[0] = '\0';
 	ics_say(a,
 		"Address %s alternates between %s and %s: %llu changes so far. Hosts send to whichever spoke last, and "
-		"connections to it break. Find both ports: two machines with one address, a spoofer, or a bundle of links "
+		"connections to it break. Find both ports: two machines with one address, a spoofer, or a bundle of "
+		"links "
 		"that is none.",
 		ics_ip_format(&e->t.addr, ip), ics_mac_format(&e->t.mac[0], m1), ics_mac_format(&e->t.mac[1], m2),
 		(unsigned long long)e->changes);
@@ -181,7 +182,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 			d->info.suppressed++;
 			return;
 		}
-		e = (struct episode *)ics_episode_open_as(d, c->segment, &k->addr, "address", ics_ip_format(&k->addr, ip));
+		e = (struct episode *)ics_episode_open_as(d, c->segment, &k->addr, "address",
+							  ics_ip_format(&k->addr, ip));
 		if (e == NULL)
 			return;
 		e->muted = true;
@@ -194,7 +196,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	e->t = *t;
 	e->router = ics_detect_is_router_addr(d, c->segment->id, &k->addr);
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &k->addr, &k->claimed);
-	ics_episode_update(&e->ep, msg, 1 | (uint64_t)e->router << 1 | (uint64_t)e->muted << 2 | (uint64_t)t->n_macs << 3);
+	ics_episode_update(&e->ep, msg,
+			   1 | (uint64_t)e->router << 1 | (uint64_t)e->muted << 2 | (uint64_t)t->n_macs << 3);
 }
 
 static uint64_t
@@ -230,8 +233,8 @@ fini(struct ics_detector *d)
 }
 
 const struct ics_detector_ops ics_det_nb_flip_flop = {
-	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs | 1ull << ICS_CLASS_nd_ra |
-		   1ull << ICS_CLASS_nd_redirect,
+	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs |
+		   1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_redirect,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

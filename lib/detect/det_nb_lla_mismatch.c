@@ -65,8 +65,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_say(a, "; it spoke for %u MACs so far", e->pairs);
 	ics_say(a, ". Hosts send to the MAC in the message, not to the one that sent it. ");
 	if (a->severity == ICS_SEV_WARN)
-		ics_say(a, "Find the port of %s unless it is a proxy, a controller or a router that you know: then name it "
-			   "in detect.proxies.",
+		ics_say(a,
+			"Find the port of %s unless it is a proxy, a controller or a router that you know: then name "
+			"it "
+			"in detect.proxies.",
 			m1);
 	else
 		ics_say(a, "Nothing to do if it is a bundle of links, a proxy or a wireless controller.");
@@ -234,7 +236,8 @@ fini(struct ics_detector *d)
 }
 
 const struct ics_detector_ops ics_det_nb_lla_mismatch = {
-	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs | 1ull << ICS_CLASS_nd_ra,
+	.classes =
+		1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs | 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

@@ -95,14 +95,16 @@ say(struct ics_anomaly *a, const struct episode *e)
 	ics_mac_format(&e->m.new, new);
 	if (e->variants == 1u << IGNORED) {
 		ics_say(a,
-			"%s was claimed for %s while %s holds it, in a Neighbor Advertisement without override: hosts keep "
+			"%s was claimed for %s while %s holds it, in a Neighbor Advertisement without override: hosts "
+			"keep "
 			"what they have. Nothing to do if a proxy answers there, else find the port of the former.",
 			ip, new, old);
 		return;
 	}
 	ics_say(a, "%s moved %s -> %s by a %s while the old one is alive", ip, old, new, message_name(&e->m));
 	if (e->variants & 1u << CONTESTED)
-		ics_say(a, ", and the old one still uses it. Hosts send to whichever spoke last: traffic is lost or read by "
+		ics_say(a, ", and the old one still uses it. Hosts send to whichever spoke last: traffic is lost or "
+			   "read by "
 			   "the other.");
 	else
 		ics_say(a, ". Hosts now send what is meant for this address to the new one.");
@@ -110,7 +112,8 @@ say(struct ics_anomaly *a, const struct episode *e)
 		ics_say(a, " Only hosts that do not follow the standards act on this message.");
 	if (e->vital)
 		ics_say(a, " This is a router, a resolver or an address under watch.");
-	ics_say(a, " Find the port of %s; if both are yours, name them in detect.anycast_gw_macs or detect.proxies.", new);
+	ics_say(a, " Find the port of %s; if both are yours, name them in detect.anycast_gw_macs or detect.proxies.",
+		new);
 }
 
 static void
@@ -183,7 +186,9 @@ fire(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment
 	e->changes += v == REPLACED || v == IGNORED;
 	e->last_ns = msg->ts_ns;
 	e->muted &= ics_detect_is_muted(d, &seg->key, &m->addr, &m->new);
-	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->vital << 8 | (uint64_t)e->muted << 9 | (uint64_t)e->lenient << 10);
+	ics_episode_update(&e->ep, msg,
+			   e->variants | (uint64_t)e->vital << 8 | (uint64_t)e->muted << 9 |
+				   (uint64_t)e->lenient << 10);
 }
 
 /* ---- changes that are waited on ---- */
@@ -250,8 +255,8 @@ on_old_mac(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	m = ics_table_at(&s->moves, i);
 	if (msg->ts_ns >= m->ts_ns + CONTEST_NS)
 		return;
-	uses = ics_ip_equal(&msg->src, &m->addr) || (c->claim.claims && ics_ip_equal(&c->claim.addr, &m->addr) &&
-						     ics_mac_equal(&c->claim.claimed, &m->old));
+	uses = ics_ip_equal(&msg->src, &m->addr) ||
+	       (c->claim.claims && ics_ip_equal(&c->claim.addr, &m->addr) && ics_mac_equal(&c->claim.claimed, &m->old));
 	if (uses)
 		fire(d, msg, c->segment, m, CONTESTED);
 	else if (ics_episode_find(d, c->segment->id, &m->addr) == NULL)
@@ -357,9 +362,10 @@ fini(struct ics_detector *d)
 
 /* A host that is there shows it by more than ND. */
 const struct ics_detector_ops ics_det_nb_spoof = {
-	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs | 1ull << ICS_CLASS_nd_ra |
-		   1ull << ICS_CLASS_nd_redirect | 1ull << ICS_CLASS_mld2_report | 1ull << ICS_CLASS_mld1_report |
-		   1ull << ICS_CLASS_icmp6_echo_request | 1ull << ICS_CLASS_icmp6_echo_reply,
+	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs |
+		   1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_redirect | 1ull << ICS_CLASS_mld2_report |
+		   1ull << ICS_CLASS_mld1_report | 1ull << ICS_CLASS_icmp6_echo_request |
+		   1ull << ICS_CLASS_icmp6_echo_reply,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

@@ -64,8 +64,9 @@ struct state {
 enum variant { V_NS, V_NA, V_RS, RS_REPEATED, SEGMENT, INVENTED_SOURCES };
 
 static const char *const names[] = {
-	[V_NS] = "ns", [V_NA] = "na", [V_RS] = "rs", [RS_REPEATED] = "rs_repeated", [SEGMENT] = "segment",
-	[INVENTED_SOURCES] = "invented",
+	[V_NS] = "ns",         [V_NA] = "na",
+	[V_RS] = "rs",         [RS_REPEATED] = "rs_repeated",
+	[SEGMENT] = "segment", [INVENTED_SOURCES] = "invented",
 };
 
 struct episode {
@@ -88,13 +89,16 @@ say(struct ics_anomaly *a, const struct episode *e)
 	if (!e->has_mac) {
 		if (e->variants & 1u << INVENTED_SOURCES)
 			ics_say(a,
-				"Invented stations flood this segment: at least %u a second that nobody heard or probed for "
-				"before, about %llu MACs so far. Neighbor caches and MAC tables fill up and real entries are "
+				"Invented stations flood this segment: at least %u a second that nobody heard or "
+				"probed for "
+				"before, about %llu MACs so far. Neighbor caches and MAC tables fill up and real "
+				"entries are "
 				"pushed out. Find the port on which these MACs appear and limit MACs per port.",
 				e->peak, (unsigned long long)ics_hll_count(&e->macs));
 		else
 			ics_say(a,
-				"Neighbor Discovery at %u messages a second on this segment, from about %llu MACs. Every host "
+				"Neighbor Discovery at %u messages a second on this segment, from about %llu MACs. "
+				"Every host "
 				"spends time on it. Look for a loop, or limit ND on the switch ports.",
 				e->peak, (unsigned long long)ics_hll_count(&e->macs));
 		return;
@@ -102,12 +106,14 @@ say(struct ics_anomaly *a, const struct episode *e)
 	ics_mac_format(&e->mac, mac);
 	if (e->variants == 1u << RS_REPEATED)
 		ics_say(a,
-			"%s sent %u router solicitations within a minute, three are allowed. It hears no answer: check that "
+			"%s sent %u router solicitations within a minute, three are allowed. It hears no answer: check "
+			"that "
 			"advertisements reach it, and its driver.",
 			mac, e->peak);
 	else
 		ics_say(a,
-			"%s floods %s at %u a second. Every host that listens spends time on it, and neighbor caches fill. "
+			"%s floods %s at %u a second. Every host that listens spends time on it, and neighbor caches "
+			"fill. "
 			"Look at what runs on that machine, or find its port and limit it.",
 			mac, kind_names[e->kind], e->peak);
 }
@@ -120,8 +126,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	char text[ICS_FACT_TEXT_LEN];
 
 	a->variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
-	a->severity = e->variants != 1u << RS_REPEATED && e->peak >= CRITICAL_FACTOR * e->limit ? ICS_SEV_CRITICAL :
-												  ICS_SEV_WARN;
+	a->severity = e->variants != 1u << RS_REPEATED && e->peak >= CRITICAL_FACTOR * e->limit ? ICS_SEV_CRITICAL
+												: ICS_SEV_WARN;
 	a->muted = e->muted;
 	ics_fact_set_text(a, "variants", "%s", text);
 	ics_fact_set_uint(a, e->variants == 1u << RS_REPEATED ? "per_minute" : "peak_per_s", e->peak);

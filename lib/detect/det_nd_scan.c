@@ -48,7 +48,9 @@ say(struct ics_anomaly *a, const struct episode *e, uint32_t nce_limit)
 
 	a->says[0] = '\0';
 	prefix64(&e->target[0], net);
-	ics_say(a, "%s %s (%s) resolves %llu addresses a second in %s that nobody has: %llu in ten seconds, %llu answered%s.",
+	ics_say(a,
+		"%s %s (%s) resolves %llu addresses a second in %s that nobody has: %llu in ten seconds, %llu "
+		"answered%s.",
 		e->router ? "Router" : "Host", ics_ip_format(&e->addr, ip), ics_mac_format(&e->mac, mac),
 		(unsigned long long)e->rate, net, (unsigned long long)e->unanswered, (unsigned long long)e->answered,
 		e->sequential ? ", one after the other" : "");
@@ -56,7 +58,8 @@ say(struct ics_anomaly *a, const struct episode *e, uint32_t nce_limit)
 		ics_say(a, " About %llu of %u neighbor cache entries are taken by them: real hosts soon find no room.",
 			(unsigned long long)e->peak, nce_limit);
 	if (e->router)
-		ics_say(a, " Rate-limit ND on it, filter the scan that comes in, and consider a filter that admits only the "
+		ics_say(a, " Rate-limit ND on it, filter the scan that comes in, and consider a filter that admits "
+			   "only the "
 			   "addresses in use.");
 	else
 		ics_say(a, " Find the port of this MAC; a monitoring sweep belongs on a longer interval.");
@@ -186,8 +189,8 @@ static int
 init(struct ics_detector *d)
 {
 	snprintf(d->thresholds, sizeof(d->thresholds),
-		 "targets %u in 10 s, answered %u percent, nce_limit %u entries, warn %u percent, critical %u percent", TARGETS,
-		 ANSWERED_PERCENT, d->conf->detect.nce_limit, WARN_PERCENT, CRITICAL_PERCENT);
+		 "targets %u in 10 s, answered %u percent, nce_limit %u entries, warn %u percent, critical %u percent",
+		 TARGETS, ANSWERED_PERCENT, d->conf->detect.nce_limit, WARN_PERCENT, CRITICAL_PERCENT);
 	d->info.thresholds = d->thresholds;
 	return 0;
 }

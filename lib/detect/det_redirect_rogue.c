@@ -16,11 +16,8 @@
 enum variant { NOT_FIRST_HOP, FOREIGN_MAC, TARGET_NO_ROUTER, OTHER_MAC, OTHER_ADDRESS };
 
 static const char *const names[] = {
-	[NOT_FIRST_HOP] = "not_first_hop",
-	[FOREIGN_MAC] = "foreign_mac",
-	[TARGET_NO_ROUTER] = "target_no_router",
-	[OTHER_MAC] = "other_mac",
-	[OTHER_ADDRESS] = "other_address",
+	[NOT_FIRST_HOP] = "not_first_hop", [FOREIGN_MAC] = "foreign_mac",     [TARGET_NO_ROUTER] = "target_no_router",
+	[OTHER_MAC] = "other_mac",         [OTHER_ADDRESS] = "other_address",
 };
 
 struct chain {
@@ -45,8 +42,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 {
 	struct episode *e = (struct episode *)ep;
 	struct ics_anomaly *a = ep->a;
-	char text[ICS_FACT_TEXT_LEN], src[ICS_IP_STRLEN], dest[ICS_IP_STRLEN], target[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN],
-		ip[ICS_IP_STRLEN];
+	char text[ICS_FACT_TEXT_LEN], src[ICS_IP_STRLEN], dest[ICS_IP_STRLEN], target[ICS_IP_STRLEN],
+		mac[ICS_MAC_STRLEN], ip[ICS_IP_STRLEN];
 
 	a->variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
 	a->severity = e->variants == 1u << OTHER_ADDRESS ? ICS_SEV_INFO : ICS_SEV_CRITICAL;
@@ -78,13 +75,17 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_say(a, "with a MAC that the destination does not have");
 		break;
 	case OTHER_ADDRESS:
-		ics_say(a, "a MAC of a default router but not the address that it advertises: host %s ignores it and keeps "
-			   "sending the long way. Let the router redirect from the address in its advertisements.",
+		ics_say(a,
+			"a MAC of a default router but not the address that it advertises: host %s ignores it and "
+			"keeps "
+			"sending the long way. Let the router redirect from the address in its advertisements.",
 			ip);
 		return;
 	}
-	ics_say(a, ": host %s now sends there what was meant for %s. Find the port of %s and take it off the network; if it is "
-		   "a router of yours, name it in detect.gateways. Whether the quoted packet was sent is not assessed.",
+	ics_say(a,
+		": host %s now sends there what was meant for %s. Find the port of %s and take it off the network; if "
+		"it is "
+		"a router of yours, name it in detect.gateways. Whether the quoted packet was sent is not assessed.",
 		ip, dest, mac);
 }
 
@@ -156,16 +157,17 @@ judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	    !(seg->default_routers == 0 && src != NULL && (src->flags & ICS_BINDING_ROUTER)))
 		variants |= 1u << (is_mac_of_default(d, seg->id, msg) ? OTHER_ADDRESS : NOT_FIRST_HOP);
 	if (msg->has_mac && !ics_model_is_shared_mac(d->model, &msg->smac)) {
-		if (r != NULL && r->n_macs != 0 ? !ics_router_has_mac(r, &msg->smac) :
-						  src != NULL && !ics_mac_equal(&src->mac, &msg->smac))
+		if (r != NULL && r->n_macs != 0 ? !ics_router_has_mac(r, &msg->smac)
+						: src != NULL && !ics_mac_equal(&src->mac, &msg->smac))
 			variants |= 1u << FOREIGN_MAC;
 	}
 	/* Likewise of a target that was not heard yet. */
 	target = ics_model_binding_find(d->model, seg->id, &m->target);
 	if (to_router && !is_router(d, seg->id, &m->target) && (seg->default_routers != 0 || target != NULL))
 		variants |= 1u << TARGET_NO_ROUTER;
-	if (m->has_tlla && dest != NULL && !(dest->flags & ICS_BINDING_TENTATIVE) && !ics_mac_equal(&dest->mac, &m->tlla) &&
-	    !ics_model_is_shared_mac(d->model, &m->tlla) && !ics_model_is_proxy(d->model, &m->tlla))
+	if (m->has_tlla && dest != NULL && !(dest->flags & ICS_BINDING_TENTATIVE) &&
+	    !ics_mac_equal(&dest->mac, &m->tlla) && !ics_model_is_shared_mac(d->model, &m->tlla) &&
+	    !ics_model_is_proxy(d->model, &m->tlla))
 		variants |= 1u << OTHER_MAC;
 	return variants;
 }
@@ -189,7 +191,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	}
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
 	if (e == NULL) {
-		e = (struct episode *)ics_episode_open_as(d, c->segment, &msg->src, "source", ics_ip_format(&msg->src, ip));
+		e = (struct episode *)ics_episode_open_as(d, c->segment, &msg->src, "source",
+							  ics_ip_format(&msg->src, ip));
 		if (e == NULL)
 			return;
 		e->muted = true;

@@ -60,8 +60,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "destinations", e->destinations);
 	a->says[0] = '\0';
 	ics_say(a,
-		"Hosts bounce off %s: up to %u redirects a second, for about %llu destinations within a minute. Each of these "
-		"packets crosses the link twice. Check the on-link flag of the prefix it advertises and the prefix length of "
+		"Hosts bounce off %s: up to %u redirects a second, for about %llu destinations within a minute. Each "
+		"of these "
+		"packets crosses the link twice. Check the on-link flag of the prefix it advertises and the prefix "
+		"length of "
 		"the hosts.",
 		ics_ip_format(&ep->addr, ip), e->peak, (unsigned long long)e->destinations);
 }

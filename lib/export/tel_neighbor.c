@@ -10,18 +10,17 @@
 #include <string.h>
 
 static const struct reply_column columns[] = {
-	{"id", false},    {"segment", false},  {"port", false},    {"vlan", true},    {"address", true},
-	{"mac", true},    {"prev_mac", true},  {"changes", false}, {"flags", true},   {"first_ns", false},
-	{"last_ns", false},
+	{"id", false},      {"segment", false}, {"port", false}, {"vlan", true},      {"address", true},  {"mac", true},
+	{"prev_mac", true}, {"changes", false}, {"flags", true}, {"first_ns", false}, {"last_ns", false},
 };
 
 static const struct {
 	uint8_t bit;
 	const char *name;
 } flags[] = {
-	{ICS_BINDING_ROUTER, "router"},   {ICS_BINDING_TENTATIVE, "tentative"}, {ICS_BINDING_OVERRIDE, "override"},
-	{ICS_BINDING_SOLICITED, "solicited"}, {ICS_BINDING_PROXY, "proxy"},     {ICS_BINDING_ANYCAST, "anycast"},
-	{ICS_BINDING_FHRP, "fhrp"},       {ICS_BINDING_DISPUTED, "disputed"},
+	{ICS_BINDING_ROUTER, "router"},       {ICS_BINDING_TENTATIVE, "tentative"}, {ICS_BINDING_OVERRIDE, "override"},
+	{ICS_BINDING_SOLICITED, "solicited"}, {ICS_BINDING_PROXY, "proxy"},         {ICS_BINDING_ANYCAST, "anycast"},
+	{ICS_BINDING_FHRP, "fhrp"},           {ICS_BINDING_DISPUTED, "disputed"},
 };
 
 #define FLAGS_STRLEN 96
@@ -34,7 +33,8 @@ flag_names(uint8_t f, char buf[static FLAGS_STRLEN])
 	buf[0] = '\0';
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(flags); i++)
 		if (f & flags[i].bit)
-			len += (size_t)snprintf(buf + len, FLAGS_STRLEN - len, "%s%s", len != 0 ? "," : "", flags[i].name);
+			len += (size_t)snprintf(buf + len, FLAGS_STRLEN - len, "%s%s", len != 0 ? "," : "",
+						flags[i].name);
 	return buf;
 }
 

@@ -51,8 +51,8 @@ ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ic
 {
 	bool learn = how_far == ICS_DISPUTE_LEARN;
 	const struct ics_host *before = ics_model_host_find(m, b->segment, &b->mac);
-	uint64_t held = b->moved_at == 0 ? ts_ns - b->first_ns :
-					   (uint64_t)(ICS_COARSE(ts_ns) - b->moved_at) * ICS_COARSE_NS;
+	uint64_t held =
+		b->moved_at == 0 ? ts_ns - b->first_ns : (uint64_t)(ICS_COARSE(ts_ns) - b->moved_at) * ICS_COARSE_NS;
 	struct ics_claim_change *c = &m->change->claim;
 
 	c->differs = true;
