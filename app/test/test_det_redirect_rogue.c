@@ -132,8 +132,11 @@ rightful_redirects(void **state)
 	rig_free(r);
 
 	/* The router that hosts were sent to sends them on, for ten minutes. */
-	r = nb_rig("detect.gateways=fe80::1,fe80::3");
+	struct packet na = na_of("00:00:5e:00:53:03", "fe80::3", ADDR_H, "fe80::3", "00:00:5e:00:53:03",
+				 NA_ROUTER | NA_SOLICITED | NA_OVERRIDE);
+	r = nb_rig(NULL);
 	t = learn(r);
+	feed(r, &na, t);
 	set_addr(&p, 8, "fe80::3");
 	set_lla(&p, 40, "00:00:5e:00:53:03");
 	feed(r, &p, t + S);
@@ -142,6 +145,8 @@ rightful_redirects(void **state)
 	set_addr(&chain, 8, "fe80::1");
 	feed(r, &chain, t + 2 * S);
 	assert_silent(r, RR);
+	feed(r, &chain, t + 601 * S);
+	assert_finding(the_only(r, RR), RR, "not_first_hop", "critical");
 	rig_free(r);
 
 	/* From another address of the router: hosts ignore it, which is a note. */
