@@ -32,6 +32,7 @@ _Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word"
 struct ics_detectors {
 	struct ics_config conf;
 	uint64_t classes; /* that any detector asked for */
+	bool data_seen;
 	struct ics_model *model;
 	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
@@ -124,6 +125,15 @@ ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, const s
 }
 
 void
+ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment)
+{
+	s->data_seen = true;
+	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
+		if (s->d[i].ops->data != NULL)
+			s->d[i].ops->data(&s->d[i], msg, segment);
+}
+
+void
 ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns)
 {
 	s->shared.last_loss_ns = now_ns;
@@ -151,6 +161,8 @@ ics_detectors_info(struct ics_detectors *s, unsigned i)
 {
 	if (i >= N_DETECTORS)
 		return NULL;
-	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i]) ? "muted" : "on";
+	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i])	   ? "muted" :
+			     s->d[i].ops->needs_data && !s->data_seen ? "not_assessed" :
+									 "on";
 	return &s->d[i].info;
 }

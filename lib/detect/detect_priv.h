@@ -35,6 +35,9 @@ struct ics_detector_ops {
 	void (*copies)(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg);
 	/* Duplicate address detection for an address is over, three seconds after it began; NULL: not wanted. */
 	void (*dad_over)(struct ics_detector *d, const struct ics_dad *dad);
+	/* Data of hosts (ip6_other, ip4_other), of which msg has addresses and frame; NULL: not of interest. */
+	void (*data)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg);
+	bool needs_data; /* it is not assessed as long as no data was seen */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);
 	/* A timer of the episode is due. False when that closed it; else due() is asked again. */

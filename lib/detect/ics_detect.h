@@ -33,6 +33,8 @@ void ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, c
  */
 void ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment,
 			  uint8_t type);
+/* A frame of a host that is no control message (ip6_other, ip4_other): of msg only addresses and frame are there. */
+void ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment);
 /* Records were lost on their way at this time (of the model's clock): what was not heard may have been said. */
 void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
 /* Further copies of a frame that went before (ICS_REC_COPIES). */

@@ -104,6 +104,16 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	}
 	if (is_suspect(rec))
 		ics_engine_look_hidden(e, rec, frame, seg, ts, frame_no);
+	/* Shapes that hide something are no data. */
+	if ((rec->class == ICS_CLASS_ip6_other || rec->class == ICS_CLASS_ip4_other) &&
+	    !(rec->flags & (ICS_REC_UNPARSED | ICS_REC_EVASION | ICS_REC_FRAGMENT))) {
+		if (!ics_msg_parse_outer(rec, frame, &msg))
+			return;
+		msg.ts_ns = ts;
+		msg.frame_no = frame_no;
+		ics_detectors_data(e->detectors, &msg, seg);
+		return;
+	}
 	if (!ics_msg_parse(rec, frame, &msg))
 		return;
 	msg.ts_ns = ts;
