@@ -295,6 +295,14 @@ ordinary_headers_and_fragments(void **state)
 	add_ext(&plain, ICS_PROTO_DSTOPTS, PADN);
 	for (unsigned i = 0; i < 10; i++)
 		feed(r, &plain, T0 + 3 * S + i * MS);
+	plain = base_packet(BASE_ra);
+	add_ext(&plain, ICS_PROTO_FRAGMENT, "0000 0001 00000001");
+	add_ext(&plain, ICS_PROTO_DSTOPTS, PADN);
+	plain.snap = 66;
+	for (unsigned i = 0; i < 10; i++) {
+		plain.b[plain.l3 + 47] = (uint8_t)(200 + i);
+		feed(r, &plain, T0 + 4 * S + i * MS);
+	}
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 

@@ -245,6 +245,38 @@ limit_is_a_setting(void **state)
 	rig_free(r);
 }
 
+/* Ten hours in which one router advertises and something keeps telling hosts that it is no router, and at last it says
+ * goodbye: every name that the operator needs, once.
+ */
+static void
+a_whole_day(void **state)
+{
+	static const char *const expected[] = {"router_flag_cleared", FLAP, SLOTS, "router_lifetime_zero"};
+	struct rig *r = rig_for(SLOTS, NULL);
+	uint64_t t;
+
+	feed_base(r, BASE_dad, T0);
+	feed_base(r, BASE_rs, T0 + S);
+	t = learn(r);
+	t = cycle(r, BASE_inc_na, 100, t + S, 360 * S);
+	feed_base(r, BASE_ra, t);
+	feed_base(r, BASE_inc_ra, t + 13 * S);
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(expected); i++) {
+		r->watched = expected[i];
+		assert_int_equal(count_anomalies(r), 1);
+		assert_int_equal(nth_anomaly(r, 1)->severity, ICS_SEV_CRITICAL);
+	}
+	r->watched = SLOTS;
+	assert_finding(the_anomaly(r), SLOTS, "exhausted", "critical");
+	assert_int_equal(fact_value(the_anomaly(r), "since_start"), 0);
+	r->watched = FLAP;
+	assert_string_equal(fact_text(the_anomaly(r), "variants"), "slow");
+	assert_int_equal(fact_value(the_anomaly(r), "cycles_since_start"), 100);
+	r->watched = "router_new router_gateway_mac_changed router_expiring router_ra_interval ra_flood ra_guard_evasion";
+	assert_int_equal(count_anomalies(r), 0);
+	rig_free(r);
+}
+
 int
 main(void)
 {
@@ -258,6 +290,7 @@ main(void)
 		cmocka_unit_test(nothing_is_lost_nothing_is_counted),
 		cmocka_unit_test(unicast_costs_one_host),
 		cmocka_unit_test(limit_is_a_setting),
+		cmocka_unit_test(a_whole_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,8 +186,9 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	if (c->segment->routers == 0)
 		return;
 	if (msg->class == ICS_CLASS_nd_ns) {
-		if (ics_ip6_is_unspecified(msg->src.b))
-			return; /* nobody's claim yet */
+		/* Routers are known by their link-local addresses; :: is nobody's claim yet. */
+		if (!ics_ip6_is_link_local(msg->src.b))
+			return;
 		r = ics_model_router_find(d->model, c->segment->id, &msg->src);
 	} else if (c->has_router && !c->created) {
 		r = &c->before;
