@@ -206,9 +206,9 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	ics_dad_answered(m, seg, msg, out);
 	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
 	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
-			      !msg->na.has_lla				      ? ICS_CLAIM_IMPLIED :
-			      msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE :
-								      ICS_CLAIM_KEEP);
+			      !msg->na.has_lla                       ? ICS_CLAIM_IMPLIED
+			      : msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE
+								     : ICS_CLAIM_KEEP);
 	if (b != NULL) {
 		b->flags &= ~(ICS_BINDING_TENTATIVE | ICS_BINDING_OVERRIDE | ICS_BINDING_SOLICITED);
 		if (msg->na.flags & ICS_NA_FLAG_OVERRIDE)
@@ -235,7 +235,8 @@ apply_redirect(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	b = ics_binding_get(m, seg, &msg->redirect.target);
 	/* Only what is known is compared: a redirect proves nothing of its target. */
 	if (msg->redirect.has_tlla && b != NULL)
-		ics_binding_claim(m, seg, &msg->redirect.target, &msg->redirect.tlla, b->host, b->last_ns, ICS_CLAIM_KEEP);
+		ics_binding_claim(m, seg, &msg->redirect.target, &msg->redirect.tlla, b->host, b->last_ns,
+				  ICS_CLAIM_KEEP);
 }
 
 static void

@@ -7,9 +7,9 @@
 
 #include "ics_config.h"
 #include "ics_msg.h"
-#include "ics_sketch.h"
 #include "ics_prefix.h"
 #include "ics_route.h"
+#include "ics_sketch.h"
 #include "ics_table.h"
 #include "ics_timer.h"
 
@@ -96,9 +96,9 @@ struct ics_host {
 	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
 	struct ics_mac other;          /* the first other MAC that it named as its own or its target's */
-	uint64_t boot_ns;      /* its link came up: it began to configure addresses anew; 0: not seen */
-	uint32_t routes_base;  /* routes_created of the segment then, or when it was first heard */
-	uint32_t routes_extra; /* made again for it alone since */
+	uint64_t boot_ns;              /* its link came up: it began to configure addresses anew; 0: not seen */
+	uint32_t routes_base;          /* routes_created of the segment then, or when it was first heard */
+	uint32_t routes_extra;         /* made again for it alone since */
 };
 
 /* An address and the MAC that claims it, RFC 4861 7.2. */
@@ -116,8 +116,8 @@ struct ics_binding {
 	uint32_t segment;
 	struct ics_mac mac;
 	uint8_t flags, iid;    /* iid: enum ics_iid */
-	struct ics_mac prev; /* the MAC before this one, zero when there was none */
-	uint16_t changes;    /* of the MAC; saturates */
+	struct ics_mac prev;   /* the MAC before this one, zero when there was none */
+	uint16_t changes;      /* of the MAC; saturates */
 	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
 	uint32_t older, newer; /* in the list of that host */
 	uint64_t first_ns, last_ns;
@@ -137,7 +137,7 @@ struct ics_dad {
 	uint32_t segment;
 	uint32_t newer; /* the next to end; index */
 	struct ics_mac asker;
-	uint8_t nonce[6]; /* of RFC 7527, zero without */
+	uint8_t nonce[6];      /* of RFC 7527, zero without */
 	uint32_t answers : 31; /* NAs and probes of others */
 	uint32_t done : 1;     /* the asker uses the address */
 	uint64_t start_ns;
@@ -165,8 +165,8 @@ struct ics_asker {
 	struct ics_mac mac;
 	uint16_t spare;
 	uint32_t generation;
-	uint32_t pending;             /* different targets without an answer, of the last three seconds */
-	uint64_t window_ns, last_ns;  /* since when the following are; its latest solicitation */
+	uint32_t pending;            /* different targets without an answer, of the last three seconds */
+	uint64_t window_ns, last_ns; /* since when the following are; its latest solicitation */
 	uint64_t asked;
 	uint32_t in_row, most_in_row; /* targets that each are the one before plus one */
 	struct ics_ip last, addr;     /* latest target; the address that it asks from */
@@ -175,19 +175,19 @@ struct ics_asker {
 
 /* What a message claims as the link-layer address of its sender or target, and what was known before. */
 struct ics_claim_change {
-	bool claims;                 /* it claims one for addr */
-	bool known;                  /* which had one: before */
-	bool differs;                /* before is another MAC */
-	bool replaced;               /* hosts take the new one at once (RFC 4861 7.2.3, 7.2.5) */
-	bool tentative;              /* before only asked for it (DAD) */
-	bool asked_first;            /* claimed probed for the address within three seconds and nobody answered */
-	bool before_is_live;         /* before held it for 50 ms or longer, not just in passing */
-	uint8_t flags;               /* of the binding, after */
-	uint16_t changes;            /* likewise */
+	bool claims;         /* it claims one for addr */
+	bool known;          /* which had one: before */
+	bool differs;        /* before is another MAC */
+	bool replaced;       /* hosts take the new one at once (RFC 4861 7.2.3, 7.2.5) */
+	bool tentative;      /* before only asked for it (DAD) */
+	bool asked_first;    /* claimed probed for the address within three seconds and nobody answered */
+	bool before_is_live; /* before held it for 50 ms or longer, not just in passing */
+	uint8_t flags;       /* of the binding, after */
+	uint16_t changes;    /* likewise */
 	struct ics_ip addr;
 	struct ics_mac claimed, before;
-	uint64_t before_heard_ns;    /* when before was last heard with anything; 0: not known */
-	uint64_t held_ns;            /* how long before held it */
+	uint64_t before_heard_ns; /* when before was last heard with anything; 0: not known */
+	uint64_t held_ns;         /* how long before held it */
 };
 
 /* What became of the binding that a message claims, for the address history: SEEN at most once a minute. */
@@ -217,14 +217,14 @@ struct ics_change {
 	bool new_address; /* it claims an address that nobody claimed or probed for */
 	/* NS from ::, NA: the detection under way for the target, as it was before this message; NULL: none. */
 	const struct ics_dad *dad;
-	bool dad_started; /* this NS began it (then dad is NULL) */
+	bool dad_started;              /* this NS began it (then dad is NULL) */
 	const struct ics_asker *asker; /* of an NS to a multicast address, when its sender asks a lot */
 	/* RA: its sender had not acted as a router, but as a host; on-link prefixes and routes that it brought, and how
 	 * many the segment had before.
 	 */
 	bool sender_was_host;
 	uint32_t new_prefixes, prefixes_before;
-	uint64_t source_first_ns; /* when the source address of an NS was first seen; 0: unknown */
+	uint64_t source_first_ns;     /* when the source address of an NS was first seen; 0: unknown */
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
 	struct ics_binding_note note;
@@ -297,7 +297,7 @@ const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t s
  */
 #define ICS_BINDING_STEPS 65536
 const struct ics_binding *ics_model_binding_next(const struct ics_model *m, uint32_t *index);
-uint32_t ics_model_binding_last(const struct ics_model *m); /* no index is higher */
+uint32_t ics_model_binding_last(const struct ics_model *m);                                /* no index is higher */
 const struct ics_binding *ics_model_binding_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
 /* Of a hundred answers of hosts known to be live the tap saw so many; -1 when there were too few to tell. */
 #define ICS_VISIBILITY_SAMPLE 50

@@ -19,12 +19,14 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->bindings, sizeof(struct ics_binding), 20, ICS_BINDINGS_MAX, ics_hash_mix(seed, 4)) !=
 		    0 ||
 	    ics_table_init(&m->dads, sizeof(struct ics_dad), 20, ICS_DAD_MAX, ics_hash_mix(seed, 8)) != 0 ||
-	    ics_table_init(&m->solicits, sizeof(struct ics_solicit), 20, ICS_SOLICITS_MAX, ics_hash_mix(seed, 9)) != 0 ||
+	    ics_table_init(&m->solicits, sizeof(struct ics_solicit), 20, ICS_SOLICITS_MAX, ics_hash_mix(seed, 9)) !=
+		    0 ||
 	    ics_table_init(&m->askers, sizeof(struct ics_asker), 10, ICS_ASKERS_MAX, ics_hash_mix(seed, 10)) != 0 ||
 	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
-	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
+	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 ||
+	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
 		return NULL;
