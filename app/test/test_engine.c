@@ -118,6 +118,23 @@ fragments_that_do_not_overlap(void **state)
 	assert_int_equal(overlaps(r), 0);
 	rig_free(r);
 
+	/* Datagrams that were whole, and those that are by themselves (RFC 6946), may have the same number. */
+	struct packet atomic = fragment(0, 64, false, 1), rest = fragment(64, 64, false, 4);
+	r = rig_new(NULL);
+	feed(r, &first, T0);
+	feed(r, &next, T0 + MS);
+	feed(r, &next, T0 + 2 * MS);
+	feed(r, &changed, T0 + 3 * MS);
+	feed(r, &rest, T0 + 4 * MS);
+	feed(r, &atomic, T0 + 5 * MS);
+	set8(&atomic, 7, 9);
+	feed(r, &atomic, T0 + 6 * MS);
+	assert_int_equal(overlaps(r), 0);
+	feed(r, &first, T0 + 7 * MS);
+	feed(r, &changed, T0 + 8 * MS);
+	assert_int_equal(overlaps(r), 1);
+	rig_free(r);
+
 	/* The same octets with other contents are no duplicate. */
 	r = rig_new(NULL);
 	feed(r, &first, T0);

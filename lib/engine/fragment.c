@@ -24,6 +24,7 @@ struct datagram {
 	struct fragment_key key;
 	uint64_t first_ns;
 	uint32_t icmp_off; /* of the ICMPv6 header, or ICMP_UNKNOWN */
+	uint32_t len, got; /* of the datagram once the last fragment told, octets that came */
 	uint8_t type;      /* of the message, 0: not seen yet */
 	uint8_t n;
 	struct range range[RANGES_MAX];
@@ -33,6 +34,7 @@ struct datagram {
 struct fragment {
 	uint32_t id, start;
 	uint8_t next;
+	bool more;
 	struct ics_view payload;
 	uint32_t payload_len; /* by the IP header; more than what was captured of it */
 };
@@ -85,6 +87,7 @@ find_fragment(const struct ics_record *rec, struct ics_view frame, struct fragme
 		return false;
 	f->next = ics_view_u8(frame, off);
 	f->start = ics_view_be16(frame, off + 2) & ~7u;
+	f->more = ics_view_be16(frame, off + 2) & 1;
 	f->id = ics_view_be32(frame, off + 4);
 	f->payload_len = end - off - 8;
 	f->payload = ics_view_sub(frame, off + 8, f->payload_len);
@@ -135,6 +138,16 @@ add_range(struct ics_engine *e, struct datagram *d, const struct fragment *f)
 			return o->overlaps;
 		r.overlaps |= r.start < o->end && o->start < r.end;
 	}
+	/* The datagram was whole: its number is used anew. */
+	if (d->len != 0 && d->got == d->len) {
+		d->n = d->type = 0;
+		d->got = d->len = 0;
+		d->icmp_off = ICMP_UNKNOWN;
+		r.overlaps = 0;
+	}
+	if (!f->more)
+		d->len = end;
+	d->got += r.overlaps ? 0 : f->payload_len;
 	if (d->n < RANGES_MAX)
 		d->range[d->n++] = r;
 	else
@@ -180,7 +193,8 @@ ics_engine_look_hidden(struct ics_engine *e, const struct ics_record *rec, struc
 		struct datagram *d = datagram_get(e, &msg, seg->id, f.id);
 
 		if (d != NULL) {
-			if (add_range(e, d, &f))
+			/* A datagram in one fragment stands for itself (RFC 6946 4). */
+			if ((f.start != 0 || f.more) && add_range(e, d, &f))
 				ics_engine_fire(e, ICS_REASON_ip6_frag_overlap, rec, frame);
 			look_for_type(d, &f);
 			if (type == 0)
