@@ -96,6 +96,13 @@ test_gained_from_the_router(void **state)
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
 
+	/* The first router of a segment is no stranger, however short the learning. */
+	r = start("detect.learn_s=0");
+	t = learn_dns(r);
+	feed(r, &p, t += 200 * S);
+	assert_finding(the_anomaly(r), NAME, "gained", "warn");
+	rig_free(r);
+
 	r = start("detect.routers_allow=fe80::2");
 	t = learn_dns(r);
 	feed(r, &p, t += 200 * S);

@@ -124,17 +124,32 @@ ics_ra_has_allow_list(const struct ics_detector *d)
 	return d->conf->detect.routers_allow.n != 0;
 }
 
+/* A router that was heard before this one; the first of a segment is nobody's rival. */
+static bool
+has_elder(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	const struct ics_router *all[ICS_ROUTERS_PER_SEGMENT];
+	unsigned n = ics_model_segment_routers(d->model, c->segment->id, all);
+
+	for (unsigned i = 0; i < n; i++)
+		if (!ics_ip_equal(&all[i]->addr, &msg->src) && (!c->has_router || all[i]->id < c->before.id))
+			return true;
+	return false;
+}
+
 bool
 ics_ra_is_new_router(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	if (ics_ra_is_allowed(d, &msg->src))
 		return false;
-	if (!c->has_router || c->created)
-		return ics_ra_has_allow_list(d) || !ics_model_is_learning(d->model, c->segment);
-	if (msg->ts_ns >= c->before.first_ns + DAY_NS)
+	if (c->has_router && msg->ts_ns >= c->before.first_ns + DAY_NS)
 		return false;
 	if (ics_ra_has_allow_list(d))
 		return true;
+	if (!has_elder(d, msg, c))
+		return false;
+	if (!c->has_router || c->created)
+		return !ics_model_is_learning(d->model, c->segment);
 	return c->before.first_ns >= c->segment->first_ns + d->conf->detect.learn_s * NS_PER_S;
 }
 

@@ -39,7 +39,7 @@ bool ics_ra_is_crowd(struct ics_detector *d, const struct ics_msg *msg, const st
 /* In detect.routers_allow or detect.gateways. */
 bool ics_ra_is_allowed(const struct ics_detector *d, const struct ics_ip *router);
 bool ics_ra_has_allow_list(const struct ics_detector *d);
-/* A router that came up within a day and not while the segment was learned; never an allowed one. With an allow list
+/* A router that came up within a day, after others and not while the segment was learned; never an allowed one. With an allow list
  * one that is not in it is news at any time.
  */
 bool ics_ra_is_new_router(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
