@@ -18,7 +18,7 @@ from scope import Scope
 from telemetry import connect
 
 INCIDENT1 = VECTORS / "incident1.pcap"
-FAMILIES = {"worker": "worker", "port": "port", "detector": "row", "anomaly": "id", "router": "id", "segment": "id"}
+FAMILIES = {"worker": "worker", "port": "port", "detector": "row", "anomaly": "id", "router": "id", "host": "id", "segment": "id"}
 NAME = re.compile(r"[A-Za-z0-9_/]+")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the telemetry socket and kernel interfaces need root")

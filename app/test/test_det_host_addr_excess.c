@@ -115,6 +115,8 @@ routers_and_proxies(void **state)
 		set_smac(&p, MAC_H);
 		set_src(&p, random_address(1, i, addr));
 		set_addr(&p, 8, addr);
+		set_dst(&p, "fe80::1");
+		set8(&p, 4, 0x60);
 		set8(&p, 30, 0x54);
 		set8(&p, 31, (uint8_t)i);
 		feed(r, &p, T0 + i * S);
@@ -152,6 +154,28 @@ clears(void **state)
 	rig_free(r);
 }
 
+/* Advertisements that nobody asked for prove nothing: a flood of them has its own voice. */
+static void
+mere_claims(void **state)
+{
+	struct rig *r = new_rig(NULL);
+	char addr[64];
+
+	for (unsigned i = 0; i < 400; i++)
+		announce(r, MAC_H, random_address(1, i, addr), 0x20, T0 + i * MS);
+	assert_int_equal(count_anomalies(r), 0);
+	/* Once they are asked for and answered they are held. */
+	for (unsigned i = 0; i < 17; i++)
+		announce(r, MAC_H, random_address(1, i, addr), 0x60, T0 + 10 * S + i * S);
+	assert_finding(the_anomaly(r), AE, "many", "warn");
+	assert_int_equal(fact_value(the_anomaly(r), "addresses"), 17);
+	/* Somebody else takes one over by a claim: it is his no more, and not proven to be the other's. */
+	announce(r, MAC_X, random_address(1, 0, addr), 0x20, T0 + 30 * S);
+	announce(r, MAC_H, random_address(1, 17, addr), 0x60, T0 + 31 * S);
+	assert_int_equal(fact_value(the_anomaly(r), "addresses"), 17);
+	rig_free(r);
+}
+
 /* Many hosts at once are one fault, told a few times. */
 static void
 is_capped(void **state)
@@ -179,7 +203,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_addresses),      cmocka_unit_test(usual_numbers),
 		cmocka_unit_test(routers_and_proxies), cmocka_unit_test(clears),
-		cmocka_unit_test(is_capped),
+		cmocka_unit_test(is_capped),           cmocka_unit_test(mere_claims),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,13 +120,17 @@ first_heard_is_not_new(void **state)
 	char addr[64];
 
 	for (unsigned i = 0; i < 20; i++)
-		announce(r, MAC_H, random_address(1, i, addr), 0x20, T0 + i * 100 * S);
+		announce(r, MAC_H, random_address(1, i, addr), 0x60, T0 + i * 100 * S);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
+	/* Claims of what nobody asked for are not new addresses either, whereas those that are answered for are. */
 	r = new_rig("detect.learn_s=0");
 	for (unsigned i = 0; i < 20; i++)
 		announce(r, MAC_H, random_address(1, i, addr), 0x20, T0 + i * 100 * S);
+	assert_int_equal(count_anomalies(r), 0);
+	for (unsigned i = 20; i < 40; i++)
+		announce(r, MAC_H, random_address(1, i, addr), 0x60, T0 + i * 100 * S);
 	assert_int_equal(count_anomalies(r), 1);
 	rig_free(r);
 }

@@ -276,6 +276,50 @@ fill_neighbors(void)
 	assert_int_equal(ics_model_binding_count(ics_engine_model(t.engine)), ICS_BINDINGS_MAX);
 }
 
+/* A solicitation of host n from its address number k, as a worker hands it over. */
+static void
+solicit(uint32_t n, uint32_t k)
+{
+	uint8_t f[86] = {0x33, 0x33, 0xff, 0, 0, 1, 0, 0, 0x5e, 0, 0, 0, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 32, 58, 255};
+	struct ics_record rec = {.ts_ns = 1463012450000000000ull + n * 1000,
+				 .class = ICS_CLASS_nd_ns,
+				 .flags = ICS_REC_STRICT,
+				 .encap = ICS_LINK_ETHERNET << 5,
+				 .port = 15,
+				 .vlan_outer = 4094,
+				 .vlan_inner = 4094,
+				 .l3_off = 14,
+				 .l4_off = 54,
+				 .ilen = 32,
+				 .cap_len = sizeof(f),
+				 .wire_len = sizeof(f)};
+
+	f[9] = (uint8_t)(n >> 16);
+	f[10] = (uint8_t)(n >> 8);
+	f[11] = (uint8_t)n;
+	memset(f + 22, 0xfd, 16);
+	memcpy(f + 30, &n, 4);
+	memcpy(f + 34, &k, 4);
+	f[38] = 0xff;
+	f[39] = 0x02;
+	f[54] = 135;
+	f[62] = 0x20;
+	f[78] = 1;
+	f[79] = 1;
+	memcpy(f + 80, f + 6, 6);
+	ics_engine_feed(t.engine, &rec, (struct ics_view){f, sizeof(f)}, 0);
+}
+
+/* All hosts that there can be, the last with more addresses than are listed. */
+static void
+fill_hosts(void)
+{
+	for (uint32_t n = 0; n < ICS_HOSTS_MAX; n++)
+		solicit(n, 0xffffffff);
+	for (uint32_t k = 0; k < 200; k++)
+		solicit(ICS_HOSTS_MAX - 1, 0x80000000 + k);
+}
+
 static int
 setup(void **state)
 {
@@ -549,6 +593,67 @@ test_prefix_list_and_info(void **state)
 }
 
 static void
+test_host_pages_hold_every_host_once(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0, total = ICS_HOSTS_MAX;
+	char params[32];
+
+	fill_hosts();
+	for (unsigned pages = 0; pages < 4000; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/host/table", params);
+		assert_int_equal(number("total"), total);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		/* Full pages. */
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4 || reply.n_rows == REPLY_ROWS_MAX);
+	}
+	assert_int_equal(rows, total);
+	assert_int_equal(last, total);
+	ask("/icmpscope/host/table", "131073");
+	assert_int_equal(reply.n_rows, 0);
+	assert_int_equal(number("more"), 0);
+	ask("/icmpscope/host/list", "131070");
+	assert_int_equal(reply.n_list, 3);
+	assert_int_equal(reply.list[2], ICS_HOSTS_MAX);
+	ask("/icmpscope/host/list", NULL);
+	assert_int_equal(reply.list[0], 1);
+	assert_in_range(reply.n_list, 500, 512);
+	ask("/icmpscope/host/info", "0");
+	assert_non_null(item("error"));
+	ask("/icmpscope/host/info", "131073");
+	assert_string_equal(reply.text + item("error")->str, "131073 is not a host id: /icmpscope/host/list has them");
+}
+
+static void
+test_host_with_many_addresses(void **state)
+{
+	char params[32];
+	uint32_t id;
+
+	for (id = ICS_HOSTS_MAX; id > 0; id--) {
+		snprintf(params, sizeof(params), "%u", id);
+		ask("/icmpscope/host/info", params);
+		if (strcmp(reply.text + item("mac")->str, "00:00:5e:01:ff:ff") == 0)
+			break;
+	}
+	assert_true(id > 0);
+	assert_false(reply.truncated);
+	assert_string_equal(reply.text + item("class")->str, "host");
+	assert_string_equal(reply.text + item("vlan")->str, "4094.4094");
+	assert_int_equal(number("addresses"), 201);
+	assert_int_equal(number("stable") + number("temp") + number("eui64"), 201);
+	assert_non_null(item("address_63"));
+	assert_null(item("address_64"));
+}
+
+static void
 test_port_table_of_widest_names(void **state)
 {
 	uint64_t start = 0, rows = 0;
@@ -679,6 +784,8 @@ main(void)
 		cmocka_unit_test(test_neighbor_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_list_and_info),
+		cmocka_unit_test(test_host_pages_hold_every_host_once),
+		cmocka_unit_test(test_host_with_many_addresses),
 		cmocka_unit_test(test_port_table_of_widest_names),
 		cmocka_unit_test(test_bad_parameters),
 		cmocka_unit_test(test_commands_are_telemetrys),

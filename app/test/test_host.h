@@ -26,7 +26,7 @@ random_address(unsigned prefix, unsigned n, char buf[static 64])
 	return buf;
 }
 
-/* mac says that it has addr: an unsolicited NA. */
+/* mac says that it has addr: an NA, to one who asked with the solicited flag (0x40) and else to all. */
 static inline void
 announce(struct rig *r, const char *mac, const char *addr, unsigned flags, uint64_t ts_ns)
 {
@@ -37,6 +37,8 @@ announce(struct rig *r, const char *mac, const char *addr, unsigned flags, uint6
 	set_smac(&p, mac);
 	set_src(&p, addr);
 	set_addr(&p, 8, addr);
+	if (flags & 0x40)
+		set_dst(&p, "fe80::1");
 	set8(&p, 4, (uint8_t)flags);
 	for (unsigned i = 0; i < 6; i++)
 		set8(&p, 26 + i, m.b[i]);

@@ -34,6 +34,7 @@ struct episode {
 /* What its addresses are, at the time of writing. */
 struct stock {
 	uint32_t n, new_in_day, prefixes, others;
+	uint32_t iid[ICS_IID_COUNT];
 	struct {
 		uint8_t prefix[8];
 		uint32_t n;
@@ -82,6 +83,9 @@ take_stock(struct ics_detector *d, const struct ics_host *h, struct stock *s)
 	while (h != NULL && s->n < ICS_BINDINGS_PER_MAC && (b = ics_model_host_binding(d->model, h, b)) != NULL) {
 		uint32_t i;
 
+		if (!b->proven)
+			continue;
+		s->iid[b->iid]++;
 		if (s->n < SHOWN)
 			s->shown[s->n] = b->addr;
 		s->n++;
@@ -149,9 +153,9 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "addresses", e->n);
 	ics_fact_set_uint(a, "addresses_most", e->most);
 	ics_fact_set_uint(a, "limit", e->limit);
-	ics_fact_set_uint(a, "link_local", h != NULL ? h->n_iid[ICS_IID_LINK_LOCAL] : 0);
-	ics_fact_set_uint(a, "stable", h != NULL ? h->n_iid[ICS_IID_STABLE] + h->n_iid[ICS_IID_EUI64] : 0);
-	ics_fact_set_uint(a, "temp", h != NULL ? h->n_iid[ICS_IID_TEMP] : 0);
+	ics_fact_set_uint(a, "link_local", s.iid[ICS_IID_LINK_LOCAL]);
+	ics_fact_set_uint(a, "stable", s.iid[ICS_IID_STABLE] + s.iid[ICS_IID_EUI64]);
+	ics_fact_set_uint(a, "temp", s.iid[ICS_IID_TEMP]);
 	list_prefixes(&s, text);
 	ics_fact_set_text(a, "per_prefix", "%s", text);
 	ics_fact_set_uint(a, "growth_per_day", s.new_in_day);
@@ -203,19 +207,18 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	struct episode *e = NULL;
 	struct ics_ip key;
 
-	/* Only what is new makes it more. */
-	if (h == NULL || (c->note.what != ICS_NOTE_NEW && c->note.what != ICS_NOTE_MOVED) ||
-	    (h->n_bindings <= ADDRESSES && d->episodes.count == 0))
+	/* Only what is new makes it more; claims that nobody asked for are what floods are made of. */
+	if (h == NULL || !c->note.proven || (h->n_proven <= ADDRESSES && d->episodes.count == 0))
 		return;
 	key = ics_episode_key_of_mac(&h->mac);
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &key);
 	if (e == NULL) {
 		uint32_t limit;
 
-		if (h->n_bindings <= ADDRESSES)
+		if (h->n_proven <= ADDRESSES)
 			return;
 		limit = limit_of(d, c->segment->id, msg->ts_ns);
-		if (h->n_bindings <= limit && h->n_bindings < CRITICAL)
+		if (h->n_proven <= limit && h->n_proven < CRITICAL)
 			return;
 		if (is_excused(d, h)) {
 			d->info.suppressed++;
@@ -231,7 +234,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	}
 	e->hint = (h->flags & (ICS_HOST_PROXY | ICS_HOST_HYPERVISOR)) != 0;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &c->note.binding->addr, &h->mac);
-	set_count(e, h->n_bindings, msg->ts_ns);
+	set_count(e, h->n_proven, msg->ts_ns);
 	ics_episode_update(&e->ep, msg,
 			   (uint64_t)severity_of(e) | (uint64_t)(e->most >= BROKEN) << 2 | (uint64_t)e->muted << 3);
 }
@@ -250,7 +253,7 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 		e->checked_ns = now_ns;
 		if (h != NULL)
 			ics_model_host_age(d->model, h);
-		set_count(e, h != NULL ? h->n_bindings : 0, now_ns);
+		set_count(e, h != NULL ? h->n_proven : 0, now_ns);
 	}
 	return true;
 }

@@ -204,7 +204,7 @@ is_arrival(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 {
 	const struct ics_binding *b = c->note.binding;
 
-	if (c->note.what != ICS_NOTE_NEW || c->host == NULL || (b->iid != ICS_IID_TEMP && b->iid != ICS_IID_STABLE))
+	if (c->note.what != ICS_NOTE_NEW || !c->note.proven || c->host == NULL || (b->iid != ICS_IID_TEMP && b->iid != ICS_IID_STABLE))
 		return false;
 	if (msg->class == ICS_CLASS_nd_ns && ics_ip6_is_unspecified(msg->src.b))
 		return true;

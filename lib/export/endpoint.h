@@ -81,6 +81,10 @@ void tel_router_table(const struct ics_export_source *src, const char *params, s
 void tel_prefix_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_prefix_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_prefix_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_host.c */
+void tel_host_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_host_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_host_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_segment.c */
 void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);

@@ -41,6 +41,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(router, "router id"),
 	FAMILY(prefix, "Ids of what routers advertise", "ID"),
 	TABLE(prefix, "prefix id"),
+	FAMILY(host, "Ids of the hosts", "ID"),
+	TABLE(host, "host id"),
 	FAMILY(segment, "Ids of the segments", "ID"),
 	TABLE(segment, "segment id"),
 };

@@ -287,6 +287,10 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	m->change = out;
 	out->host = NULL;
 	out->note.what = ICS_NOTE_NONE;
+	out->note.proven = false;
+	m->proves = msg->class != ICS_CLASS_nd_redirect;
+	if (msg->class == ICS_CLASS_nd_na)
+		m->proves = (msg->na.flags & ICS_NA_FLAG_SOLICITED) != 0 && !ics_ip6_is_multicast(msg->dst.b);
 	out->ra = NULL;
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;

@@ -51,6 +51,7 @@ unlink_binding(struct ics_model *m, struct ics_binding *b)
 		h->newest = b->older;
 	h->n_bindings--;
 	h->n_iid[b->iid]--;
+	h->n_proven -= b->proven;
 	b->host = b->older = b->newer = 0;
 }
 
@@ -113,6 +114,7 @@ link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 	h->newest = i;
 	h->n_bindings++;
 	h->n_iid[b->iid]++;
+	h->n_proven += b->proven;
 }
 
 /* Its addresses stay known; they are claimed anew when their owner speaks again. */
@@ -326,6 +328,9 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 			m->change->note.before = b->mac;
 			m->change->note.before_ns = b->last_ns;
 			b->mac = *mac;
+			if (b->host != 0)
+				host_at(m, b->host)->n_proven -= b->proven;
+			b->proven = 0;
 		}
 		if (b->host != host ? how == ICS_CLAIM_REPLACE || b->host == 0 : b->last_ns + ORDER_NS < ts_ns) {
 			unlink_binding(m, b);
@@ -334,6 +339,12 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 	}
 	b->last_ns = ts_ns;
 	m->change->note.binding = b;
+	if (m->proves && !b->proven && ics_mac_equal(&b->mac, mac)) {
+		b->proven = 1;
+		if (b->host != 0)
+			host_at(m, b->host)->n_proven++;
+		m->change->note.proven = true;
+	}
 	if (host != 0 && !ics_mac_equal(mac, &host_at(m, host)->mac))
 		note_other(m, host_at(m, host), mac);
 	if (claim != NULL) {

@@ -94,6 +94,7 @@ struct ics_host {
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
 	uint64_t first_ns, last_ns, last_rs_ns, last_dad_ns;
 	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
+	uint32_t n_proven;             /* likewise */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
 	struct ics_mac other;          /* the first other MAC that it named as its own or its target's */
 	uint64_t boot_ns;              /* its link came up: it began to configure addresses anew; 0: not seen */
@@ -115,7 +116,9 @@ struct ics_binding {
 	struct ics_ip addr; /* with segment the key */
 	uint32_t segment;
 	struct ics_mac mac;
-	uint8_t flags, iid;    /* iid: enum ics_iid */
+	uint8_t flags;
+	uint8_t iid : 7;    /* enum ics_iid */
+	uint8_t proven : 1; /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
 	struct ics_mac prev;   /* the MAC before this one, zero when there was none */
 	uint16_t changes;      /* of the MAC; saturates */
 	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
@@ -195,6 +198,7 @@ enum ics_note { ICS_NOTE_NONE, ICS_NOTE_NEW, ICS_NOTE_MOVED, ICS_NOTE_SEEN };
 struct ics_binding_note {
 	enum ics_note what;
 	const struct ics_binding *binding; /* as it is now */
+	bool proven;                       /* by this message */
 	uint64_t before_ns;                /* MOVED: when the MAC before was last heard with it */
 	struct ics_mac before;
 };

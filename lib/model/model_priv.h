@@ -46,6 +46,7 @@ struct ics_model {
 	ics_dad_fn dad_over;
 	void *dad_ctx;
 	struct ics_change *change; /* of the message in hand */
+	bool proves;               /* it is more than a claim: not an NA that nobody asked for */
 	uint32_t asker_generation;
 	uint64_t asker_filter_ns;
 	uint8_t asker_filter[8192]; /* solicitations by hash of the asker, to tell who is worth an entry */

@@ -15,6 +15,8 @@
 #define LINE_MAX_LEN 1024
 /* Routers in the table; a flood of RAs makes thousands. */
 #define ROUTERS_SHOWN 50
+#define HOSTS_SHOWN 10
+#define HOST_ADDRESSES 3
 #define PREFIXES_SHOWN 50
 
 /* 12,345 */
@@ -248,6 +250,42 @@ print_prefixes(FILE *out, const struct ics_model *m)
 		fprintf(out, INDENT "and %s more\n", grouped(ics_model_prefix_count(m) - n, num));
 }
 
+/* The hosts with the most addresses. A link-local address and one more are what everybody has. */
+static void
+print_hosts(FILE *out, const struct ics_model *m)
+{
+	const struct ics_host *top[HOSTS_SHOWN], *h;
+	char mac[ICS_MAC_STRLEN], where[64], n[32];
+	unsigned shown = 0;
+	uint32_t i = 1;
+
+	for (; (h = ics_model_host_next(m, &i)) != NULL; i++) {
+		unsigned at = shown;
+
+		if (h->n_bindings < HOST_ADDRESSES)
+			continue;
+		while (at > 0 && top[at - 1]->n_bindings < h->n_bindings)
+			at--;
+		if (at == HOSTS_SHOWN)
+			continue;
+		shown += shown < HOSTS_SHOWN;
+		for (unsigned k = shown - 1; k > at; k--)
+			top[k] = top[k - 1];
+		top[at] = h;
+	}
+	if (shown == 0)
+		return;
+	fprintf(out, "Hosts with the most addresses, of %s\n", grouped(ics_model_host_count(m), n));
+	for (unsigned k = 0; k < shown; k++) {
+		const struct ics_segment *s = ics_model_segment(m, top[k]->segment);
+
+		fprintf(out, INDENT "%12s %s on %s: %u link-local, %u stable, %u temporary\n",
+			grouped(top[k]->n_bindings, n), ics_mac_format(&top[k]->mac, mac),
+			s != NULL ? ics_report_segment(&s->key, where) : "?", top[k]->n_iid[ICS_IID_LINK_LOCAL],
+			top[k]->n_iid[ICS_IID_STABLE] + top[k]->n_iid[ICS_IID_EUI64], top[k]->n_iid[ICS_IID_TEMP]);
+	}
+}
+
 /* One line for the detectors in that state; nothing when there are none. */
 static void
 print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *title)
@@ -329,6 +367,7 @@ ics_report_text(FILE *out, const struct ics_report *r)
 	print_classes(out, r->counts);
 	print_reasons(out, r);
 	print_routers(out, ics_engine_model(r->engine));
+	print_hosts(out, ics_engine_model(r->engine));
 	print_prefixes(out, ics_engine_model(r->engine));
 	print_looked_at(out, r);
 	print_captures(out, r);
