@@ -22,16 +22,17 @@ const char ctl_history_help[] =
 	"Tells which MAC had an address from when to when, or which addresses a MAC\n"
 	"had, on each segment. With --at, who had it at that time.\n"
 	"\n"
-	"  --at TIME    2026-05-12T08:30, with seconds and Z if you like (UTC), or seconds\n"
+	"  --at TIME    2026-05-12T08:30 (UTC), with seconds if you like, or seconds\n"
 	"               since 1970\n"
 	"  --file FILE  the history; without it history.file of the settings decides\n"
 	"  -c FILE      settings; " DEFAULT_INI " where it exists\n"
 	"  --json       one JSON document instead of a table\n"
 	"\n"
-	"FROM is the first message with which the MAC used the address, TO the latest, to\n"
-	"the minute; a stretch ends when another MAC takes the address or after a day of\n"
-	"silence. HOW: DAD (it asked whether somebody has it), NS, NA, RA, RS. CLASS of an\n"
-	"address: eui64 (made from the MAC), stable, temp (privacy), link_local.\n";
+	"FROM is the first message with which the MAC used the address, TO the latest,\n"
+	"to the minute; a stretch ends when another MAC takes the address or after a\n"
+	"day of silence. HOW: DAD (it asked whether somebody has it), NS, NA, RA, RS.\n"
+	"CLASS of an address: eui64 (made from the MAC), stable, temp (privacy),\n"
+	"link_local.\n";
 
 struct question {
 	const char *text;
