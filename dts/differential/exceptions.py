@@ -114,6 +114,14 @@ EXCEPTIONS = (
         "scapy reads 12 octets whatever the length field says; tshark goes by the length as we do",
     ),
     Excuse(
+        "authentication header beyond the frame",
+        ANY,
+        ("class",),
+        lambda c: c.theirs.cls == "ip6_other" and c.ours.cls == "malformed" and says(c, "exceeds framing length"),
+        "the IP layer announces more octets than the frame has, and the header chain ends in what is missing: with an "
+        "authentication header both readers stop there without a word, with any other header they say malformed as we do",
+    ),
+    Excuse(
         "beyond the frame",
         ("tshark",),
         ("checksum",),
