@@ -64,8 +64,8 @@ struct reader {
 	struct ics_history *history;
 	struct ics_history_event *batch;
 	unsigned n_batch;
-	uint64_t unwritten;  /* events that the file did not take */
-	int history_error;   /* why */
+	uint64_t unwritten; /* events that the file did not take */
+	int history_error;  /* why */
 };
 
 /* Events in one transaction. */
@@ -296,9 +296,12 @@ parse(int argc, char **argv, struct options *o)
 {
 	enum { SET = 256, JSON, HISTORY, HELP, VERSION };
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, SET},
-		{"json", no_argument, NULL, JSON},        {"history", required_argument, NULL, HISTORY},
-		{"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
+		{"config", required_argument, NULL, 'c'},
+		{"set", required_argument, NULL, SET},
+		{"json", no_argument, NULL, JSON},
+		{"history", required_argument, NULL, HISTORY},
+		{"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION},
 		{NULL, 0, NULL, 0},
 	};
 	int c;

@@ -17,22 +17,21 @@
 #define DEFAULT_INI "/etc/icmpscope.ini"
 #define TIME_STRLEN 32
 
-const char ctl_history_help[] =
-	"\n"
-	"Tells which MAC had an address from when to when, or which addresses a MAC\n"
-	"had, on each segment. With --at, who had it at that time.\n"
-	"\n"
-	"  --at TIME    2026-05-12T08:30 (UTC), with seconds if you like, or seconds\n"
-	"               since 1970\n"
-	"  --file FILE  the history; without it history.file of the settings decides\n"
-	"  -c FILE      settings; " DEFAULT_INI " where it exists\n"
-	"  --json       one JSON document instead of a table\n"
-	"\n"
-	"FROM is the first message with which the MAC used the address, TO the latest,\n"
-	"to the minute; a stretch ends when another MAC takes the address or after a\n"
-	"day of silence. HOW: DAD (it asked whether somebody has it), NS, NA, RA, RS.\n"
-	"CLASS of an address: eui64 (made from the MAC), stable, temp (privacy),\n"
-	"link_local.\n";
+const char ctl_history_help[] = "\n"
+				"Tells which MAC had an address from when to when, or which addresses a MAC\n"
+				"had, on each segment. With --at, who had it at that time.\n"
+				"\n"
+				"  --at TIME    2026-05-12T08:30 (UTC), with seconds if you like, or seconds\n"
+				"               since 1970\n"
+				"  --file FILE  the history; without it history.file of the settings decides\n"
+				"  -c FILE      settings; " DEFAULT_INI " where it exists\n"
+				"  --json       one JSON document instead of a table\n"
+				"\n"
+				"FROM is the first message with which the MAC used the address, TO the latest,\n"
+				"to the minute; a stretch ends when another MAC takes the address or after a\n"
+				"day of silence. HOW: DAD (it asked whether somebody has it), NS, NA, RA, RS.\n"
+				"CLASS of an address: eui64 (made from the MAC), stable, temp (privacy),\n"
+				"link_local.\n";
 
 struct question {
 	const char *text;
@@ -89,8 +88,10 @@ parse(int argc, char **argv, struct question *q)
 {
 	enum { AT = 256, FILE_, JSON };
 	static const struct option longs[] = {
-		{"at", required_argument, NULL, AT},     {"file", required_argument, NULL, FILE_},
-		{"json", no_argument, NULL, JSON},       {"config", required_argument, NULL, 'c'},
+		{"at", required_argument, NULL, AT},
+		{"file", required_argument, NULL, FILE_},
+		{"json", no_argument, NULL, JSON},
+		{"config", required_argument, NULL, 'c'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -178,12 +179,12 @@ add_json(struct answer *a, const struct ics_history_row *r)
 
 	format_vlan(&r->segment, vlan);
 	(void)json_array_append_new(
-		a->rows, json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:s, s:s}", "address",
-				   ics_ip_format(&r->addr, ip), "mac", ics_mac_format(&r->mac, mac), "port",
-				   r->segment.port, "vlan", vlan, "mpls", (r->segment.encap & ICS_ENCAP_MPLS) != 0,
-				   "pppoe", (r->segment.encap & ICS_ENCAP_PPPOE) != 0, "how",
-				   ics_history_how_name(r->how), "class", ics_iid_name(r->iid), "first",
-				   ics_report_time(r->first_ns, first), "last", ics_report_time(r->last_ns, last)));
+		a->rows,
+		json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:s, s:s}", "address", ics_ip_format(&r->addr, ip),
+			  "mac", ics_mac_format(&r->mac, mac), "port", r->segment.port, "vlan", vlan, "mpls",
+			  (r->segment.encap & ICS_ENCAP_MPLS) != 0, "pppoe", (r->segment.encap & ICS_ENCAP_PPPOE) != 0,
+			  "how", ics_history_how_name(r->how), "class", ics_iid_name(r->iid), "first",
+			  ics_report_time(r->first_ns, first), "last", ics_report_time(r->last_ns, last)));
 }
 
 /* An address has rows of its MACs; a MAC has its addresses, each with its rows below. */
@@ -253,9 +254,9 @@ answer(struct ics_history *h, const struct question *q)
 		rc = ics_history_by_addr(h, &q->addr, q->at_ns, take_row, &a);
 	if (a.rows != NULL) {
 		char at[32];
-		json_t *doc = json_pack("{s:s, s:s?, s:o}", "query", q->text, "at",
-					q->at_ns == ICS_HISTORY_ALL ? NULL : ics_report_time(q->at_ns, at), "rows",
-					a.rows);
+		json_t *doc =
+			json_pack("{s:s, s:s?, s:o}", "query", q->text, "at",
+				  q->at_ns == ICS_HISTORY_ALL ? NULL : ics_report_time(q->at_ns, at), "rows", a.rows);
 
 		if (doc == NULL || json_dumpf(doc, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII) != 0)
 			rc = rc != 0 ? rc : -EIO;
@@ -265,8 +266,7 @@ answer(struct ics_history *h, const struct question *q)
 	if (fflush(stdout) != 0 || ferror(stdout))
 		rc = rc != 0 ? rc : -EIO;
 	if (rc != 0)
-		return ctl_complain(CTL_FAILED, "%.200s: %s", q->file,
-				    rc == -EINVAL ? "is damaged" : strerror(-rc));
+		return ctl_complain(CTL_FAILED, "%.200s: %s", q->file, rc == -EINVAL ? "is damaged" : strerror(-rc));
 	return a.n > 0 ? CTL_ANSWERED : say_nothing(h, q);
 }
 

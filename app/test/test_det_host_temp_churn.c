@@ -81,7 +81,8 @@ ordinary_life(void **state)
 	for (unsigned day = 0; day < 30; day++)
 		for (unsigned p = 1; p <= 2; p++)
 			for (unsigned again = 0; again < 3; again++)
-				take_address(r, MAC_H, random_address(p, day, addr), T0 + day * 24 * HOUR + again * HOUR);
+				take_address(r, MAC_H, random_address(p, day, addr),
+					     T0 + day * 24 * HOUR + again * HOUR);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
@@ -155,8 +156,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(twelve_an_hour), cmocka_unit_test(thirty_three_a_day),
-		cmocka_unit_test(flapping_link),  cmocka_unit_test(ordinary_life),
+		cmocka_unit_test(twelve_an_hour),         cmocka_unit_test(thirty_three_a_day),
+		cmocka_unit_test(flapping_link),          cmocka_unit_test(ordinary_life),
 		cmocka_unit_test(first_heard_is_not_new), cmocka_unit_test(is_capped),
 	};
 

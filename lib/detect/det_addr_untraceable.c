@@ -132,7 +132,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	if (e->by_mac) {
 		ics_fact_set_uint(a, "mac_changes", e->n);
 		ics_say(a,
-			"%s changed its MAC %u times within an hour, from one made-up MAC to another, now %s: the address "
+			"%s changed its MAC %u times within an hour, from one made-up MAC to another, now %s: the "
+			"address "
 			"history cannot tell which machine that is.",
 			ics_ip_format(&e->shown[0], text), e->n, mac);
 		ics_say(a, " Ask who has to be found there to use one MAC for a network, or enable 802.1X accounting.");
@@ -142,11 +143,13 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "sources_most", e->most);
 	ics_fact_set_uint(a, "share_percent", e->percent);
 	ics_say(a,
-		"At least %u active addresses of this segment cannot be tied to a machine: their data comes from %s, and no "
+		"At least %u active addresses of this segment cannot be tied to a machine: their data comes from %s, "
+		"and no "
 		"Neighbor Discovery told within %llu s who has them (%u %% of the addresses in use).",
 		e->most, mac, (unsigned long long)(GRACE_NS / NS_PER_S), e->percent);
-	ics_say(a, " Whoever misuses one of them cannot be found later. Enable DHCPv6 or 802.1X accounting or ND logging "
-		   "behind that MAC, or mirror its port too.");
+	ics_say(a,
+		" Whoever misuses one of them cannot be found later. Enable DHCPv6 or 802.1X accounting or ND logging "
+		"behind that MAC, or mirror its port too.");
 }
 
 /* Different sources of the path in the window. */
@@ -338,8 +341,8 @@ on_data(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segm
 	struct source *src;
 	uint32_t i;
 
-	if (msg->class != ICS_CLASS_ip6_other || ics_ip6_is_link_local(msg->src.b) || ics_ip6_is_multicast(msg->src.b) ||
-	    ics_ip6_is_unspecified(msg->src.b) || ics_ip6_is_loopback(msg->src.b) ||
+	if (msg->class != ICS_CLASS_ip6_other || ics_ip6_is_link_local(msg->src.b) ||
+	    ics_ip6_is_multicast(msg->src.b) || ics_ip6_is_unspecified(msg->src.b) || ics_ip6_is_loopback(msg->src.b) ||
 	    ics_model_binding_find(d->model, seg->id, &msg->src) != NULL)
 		return;
 	i = ics_table_find(&s->sources, &key);
@@ -417,8 +420,8 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 	struct episode *e = (struct episode *)ep;
 	struct path *p;
 
-	if (e->by_mac ? now_ns >= e->changed_ns + MAC_WINDOW_NS :
-			e->below_ns != 0 && now_ns >= e->below_ns + CLEAR_NS) {
+	if (e->by_mac ? now_ns >= e->changed_ns + MAC_WINDOW_NS
+		      : e->below_ns != 0 && now_ns >= e->below_ns + CLEAR_NS) {
 		ics_episode_close(ep);
 		return false;
 	}
@@ -437,8 +440,8 @@ due(const struct ics_episode *ep)
 
 	if (e->by_mac)
 		return e->changed_ns + MAC_WINDOW_NS;
-	return e->below_ns != 0 && e->below_ns + CLEAR_NS < e->checked_ns + CHECK_NS ? e->below_ns + CLEAR_NS :
-										       e->checked_ns + CHECK_NS;
+	return e->below_ns != 0 && e->below_ns + CLEAR_NS < e->checked_ns + CHECK_NS ? e->below_ns + CLEAR_NS
+										     : e->checked_ns + CHECK_NS;
 }
 
 const struct ics_detector_ops ics_det_addr_untraceable = {

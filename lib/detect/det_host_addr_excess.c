@@ -165,10 +165,12 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_fact_set_text(a, keys[i], "%s", ics_ip_format(&s.shown[i], text));
 
 	a->says[0] = '\0';
-	ics_say(a, "%s holds %u IPv6 addresses here, where %u are usual at most; %u of them were new within the last day.",
+	ics_say(a,
+		"%s holds %u IPv6 addresses here, where %u are usual at most; %u of them were new within the last day.",
 		ics_mac_format(&e->mac, mac), e->most, e->limit, s.new_in_day);
 	ics_say(a,
-		" Each is a multicast group: it may answer every MLD query with %u reports a second for %u s, and takes "
+		" Each is a multicast group: it may answer every MLD query with %u reports a second for %u s, and "
+		"takes "
 		"as many entries in switches and in the router's neighbor cache.",
 		pps, RESPONSE_S);
 	if (e->hint)

@@ -173,7 +173,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	else
 		ics_say(a, "%s made at least %u new addresses in %s/64 within a day, where one is usual.",
 			ics_mac_format(&e->mac, mac), e->most.day, ics_ip_format(&prefix, text));
-	ics_say(a, " Each joins a multicast group of its own and stays in switches, neighbor caches and logs for days.");
+	ics_say(a,
+		" Each joins a multicast group of its own and stays in switches, neighbor caches and logs for days.");
 	if (is_link_flap(e))
 		ics_say(a, " It asks for routers before each burst: its link goes down and up. Check the cable, or the "
 			   "wireless coverage and roaming there.");
@@ -204,7 +205,8 @@ is_arrival(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 {
 	const struct ics_binding *b = c->note.binding;
 
-	if (c->note.what != ICS_NOTE_NEW || !c->note.proven || c->host == NULL || (b->iid != ICS_IID_TEMP && b->iid != ICS_IID_STABLE))
+	if (c->note.what != ICS_NOTE_NEW || !c->note.proven || c->host == NULL ||
+	    (b->iid != ICS_IID_TEMP && b->iid != ICS_IID_STABLE))
 		return false;
 	if (msg->class == ICS_CLASS_nd_ns && ics_ip6_is_unspecified(msg->src.b))
 		return true;

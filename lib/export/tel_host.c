@@ -6,10 +6,9 @@
 #include "ics_report.h"
 
 static const struct reply_column columns[] = {
-	{"id", false},       {"segment", false},    {"port", false},     {"vlan", true},
-	{"mac", true},       {"class", true},       {"addresses", false}, {"link_local", false},
-	{"stable", false},   {"temp", false},       {"first_ns", false}, {"last_ns", false},
-	{"last_rs_ns", false}, {"last_dad_ns", false},
+	{"id", false},       {"segment", false},   {"port", false},       {"vlan", true},         {"mac", true},
+	{"class", true},     {"addresses", false}, {"link_local", false}, {"stable", false},      {"temp", false},
+	{"first_ns", false}, {"last_ns", false},   {"last_rs_ns", false}, {"last_dad_ns", false},
 };
 
 /* Addresses that /info lists. */

@@ -10,8 +10,8 @@ enum statement {
 	ST_BEGIN,
 	ST_COMMIT,
 	ST_ROLLBACK,
-	ST_BEFORE,      /* the row of an address and segment that began last, up to a time */
-	ST_AFTER,       /* the one that began first after it */
+	ST_BEFORE, /* the row of an address and segment that began last, up to a time */
+	ST_AFTER,  /* the one that began first after it */
 	ST_INSERT,
 	ST_EXTEND,      /* sets last */
 	ST_EXTEND_BACK, /* sets first */

@@ -63,7 +63,8 @@ is_whole(sqlite3 *db)
 	sqlite3_stmt *st;
 	bool ok = false;
 
-	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
 		ok = strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
 	sqlite3_finalize(st);
 	return ok;
@@ -127,8 +128,8 @@ recognise(struct ics_history *h, const char *path, bool *fresh, char *err)
 			      (long long)version, SCHEMA_VERSION);
 	if (pragma(h->db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('binding','by_addr','by_mac','by_last',"
 			  "'by_once')") != 5)
-		return refuse(h, EINVAL, err, "%.300s: is damaged (tables are missing); move it away, a new one is made",
-			      path);
+		return refuse(h, EINVAL, err,
+			      "%.300s: is damaged (tables are missing); move it away, a new one is made", path);
 	return h;
 }
 

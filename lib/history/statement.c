@@ -22,17 +22,20 @@ static const char *const sql[ST_COUNT] = {
 	[ST_EXTEND_BACK] = "UPDATE binding SET first = ?2 WHERE id = ?1",
 	[ST_NEWEST] = "SELECT max(last) FROM binding",
 	[ST_EXPIRE] = "DELETE FROM binding WHERE id IN (SELECT id FROM binding WHERE last < ?1 ORDER BY last LIMIT ?2)",
-	[ST_SHRINK_ONCE] = "DELETE FROM binding WHERE id IN (SELECT id FROM binding INDEXED BY by_once WHERE first = last"
-			   " AND last < ?1 ORDER BY last LIMIT ?2)",
+	[ST_SHRINK_ONCE] =
+		"DELETE FROM binding WHERE id IN (SELECT id FROM binding INDEXED BY by_once WHERE first = last"
+		" AND last < ?1 ORDER BY last LIMIT ?2)",
 	[ST_SHRINK] = "DELETE FROM binding WHERE id IN (SELECT id FROM binding ORDER BY last LIMIT ?2)",
 	[ST_BY_ADDR] = "SELECT " COLUMNS " FROM binding WHERE addr = ?1 ORDER BY first, id",
-	[ST_BY_ADDR_AT] = "SELECT " COLUMNS " FROM binding b WHERE addr = ?1 AND first <= ?2 AND NOT EXISTS (SELECT 1 FROM"
-			  " binding n WHERE " SAME_PLACE("n", "b") " AND n.first <= ?2 AND (n.first > b.first OR"
-			  " (n.first = b.first AND n.id > b.id))) ORDER BY first, id",
+	[ST_BY_ADDR_AT] =
+		"SELECT " COLUMNS " FROM binding b WHERE addr = ?1 AND first <= ?2 AND NOT EXISTS (SELECT 1 FROM"
+		" binding n WHERE " SAME_PLACE("n", "b") " AND n.first <= ?2 AND (n.first > b.first OR"
+							 " (n.first = b.first AND n.id > b.id))) ORDER BY first, id",
 	[ST_BY_MAC] = "SELECT " COLUMNS " FROM binding WHERE mac = ?1 ORDER BY first, id",
-	[ST_BY_MAC_AT] = "SELECT " COLUMNS " FROM binding b WHERE mac = ?1 AND first <= ?2 AND last >= ?3 AND NOT EXISTS"
-			 " (SELECT 1 FROM binding n WHERE " SAME_PLACE("n", "b")
-			 " AND n.first <= ?2 AND n.first > b.first) ORDER BY first, id",
+	[ST_BY_MAC_AT] =
+		"SELECT " COLUMNS " FROM binding b WHERE mac = ?1 AND first <= ?2 AND last >= ?3 AND NOT EXISTS"
+		" (SELECT 1 FROM binding n WHERE " SAME_PLACE(
+			"n", "b") " AND n.first <= ?2 AND n.first > b.first) ORDER BY first, id",
 	[ST_EXTENT] = "SELECT count(*), min(first), max(last) FROM binding",
 	[ST_PAGES] = "PRAGMA page_count",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
