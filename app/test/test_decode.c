@@ -3,18 +3,26 @@
  */
 #include "ics_inspect.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 /* an RA without options: 40 + 16 octets, checksum not looked at here */
-#define RA6 "6000000000103afffe800000000000000000000000000001ff02000000000000000000000000000186000000400007080000000000000000"
+#define RA6                                                                                                            \
+	"6000000000103afffe800000000000000000000000000001ff0200000000000000000000000000018600000040000708000000000000" \
+	"0000"
 /* ICMP fragmentation needed, 28 octets */
-#define FRAG4 "4500001c000000004001f6ddc0000201c0000202" "0304000000000578"
-#define TCP4 "45000028000000004006fff0c0000201c0000202" "0014005000000000000000005002ffff00000000"
-#define ETHER "333300000001" "00005e005301"
+#define FRAG4                                                                                                          \
+	"4500001c000000004001f6ddc0000201c0000202"                                                                     \
+	"0304000000000578"
+#define TCP4                                                                                                           \
+	"45000028000000004006fff0c0000201c0000202"                                                                     \
+	"0014005000000000000000005002ffff00000000"
+#define ETHER                                                                                                          \
+	"333300000001"                                                                                                 \
+	"00005e005301"
 
 struct buf {
 	uint8_t b[2048];
@@ -64,26 +72,76 @@ test_link_types(void **state)
 	} rows[] = {
 		{ICS_LINK_ETHERNET, ETHER "86dd" RA6, ICS_CLASS_nd_ra},
 		{ICS_LINK_ETHERNET, ETHER "0800" FRAG4, ICS_CLASS_icmp4_frag_needed},
-		{ICS_LINK_ETHERNET, ETHER "0806" "0001", ICS_CLASS_arp},
-		{ICS_LINK_ETHERNET, ETHER "8035" "0001", ICS_CLASS_arp},
-		{ICS_LINK_ETHERNET, ETHER "88cc" "0001", ICS_CLASS_non_ip},
-		{ICS_LINK_ETHERNET, ETHER "0040" "aaaa030000000800" FRAG4, ICS_CLASS_icmp4_frag_needed},
-		{ICS_LINK_ETHERNET, ETHER "0040" "aaaa0300000086dd" RA6, ICS_CLASS_nd_ra},
-		{ICS_LINK_ETHERNET, ETHER "0040" "aaaa030000f80800" FRAG4, ICS_CLASS_non_ip},
-		{ICS_LINK_ETHERNET, ETHER "0040" "aaaa030000000026" FRAG4, ICS_CLASS_non_ip},
-		{ICS_LINK_ETHERNET, ETHER "0026" "424203", ICS_CLASS_non_ip},
-		{ICS_LINK_ETHERNET, ETHER "8909" "0101000100020800" FRAG4, ICS_CLASS_icmp4_frag_needed},
-		{ICS_LINK_ETHERNET, ETHER "8909" "0101000100028909" FRAG4, ICS_CLASS_non_ip},
-		{ICS_LINK_ETHERNET, ETHER "8909" "0201000100020800" FRAG4, ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0806"
+		       "0001",
+		 ICS_CLASS_arp},
+		{ICS_LINK_ETHERNET,
+		 ETHER "8035"
+		       "0001",
+		 ICS_CLASS_arp},
+		{ICS_LINK_ETHERNET,
+		 ETHER "88cc"
+		       "0001",
+		 ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0040"
+		       "aaaa030000000800" FRAG4,
+		 ICS_CLASS_icmp4_frag_needed},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0040"
+		       "aaaa0300000086dd" RA6,
+		 ICS_CLASS_nd_ra},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0040"
+		       "aaaa030000f80800" FRAG4,
+		 ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0040"
+		       "aaaa030000000026" FRAG4,
+		 ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "0026"
+		       "424203",
+		 ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "8909"
+		       "0101000100020800" FRAG4,
+		 ICS_CLASS_icmp4_frag_needed},
+		{ICS_LINK_ETHERNET,
+		 ETHER "8909"
+		       "0101000100028909" FRAG4,
+		 ICS_CLASS_non_ip},
+		{ICS_LINK_ETHERNET,
+		 ETHER "8909"
+		       "0201000100020800" FRAG4,
+		 ICS_CLASS_non_ip},
 		{ICS_LINK_ETHERNET, ETHER, ICS_CLASS_malformed},
 		{ICS_LINK_RAW_IP, RA6, ICS_CLASS_nd_ra},
 		{ICS_LINK_RAW_IP, FRAG4, ICS_CLASS_icmp4_frag_needed},
 		{ICS_LINK_RAW_IP, "00", ICS_CLASS_non_ip},
 		{ICS_LINK_RAW_IP, "", ICS_CLASS_malformed},
-		{ICS_LINK_SLL, "0000000100060000" "5e0053010000" "86dd" RA6, ICS_CLASS_nd_ra},
-		{ICS_LINK_SLL, "0000000100060000" "5e0053010000" "8100" "000a86dd" RA6, ICS_CLASS_nd_ra},
-		{ICS_LINK_SLL, "0000000100060000" "5e00", ICS_CLASS_malformed},
-		{ICS_LINK_SLL2, "86dd0000" "00000002" "00010006" "00005e0053010000" RA6, ICS_CLASS_nd_ra},
+		{ICS_LINK_SLL,
+		 "0000000100060000"
+		 "5e0053010000"
+		 "86dd" RA6,
+		 ICS_CLASS_nd_ra},
+		{ICS_LINK_SLL,
+		 "0000000100060000"
+		 "5e0053010000"
+		 "8100"
+		 "000a86dd" RA6,
+		 ICS_CLASS_nd_ra},
+		{ICS_LINK_SLL,
+		 "0000000100060000"
+		 "5e00",
+		 ICS_CLASS_malformed},
+		{ICS_LINK_SLL2,
+		 "86dd0000"
+		 "00000002"
+		 "00010006"
+		 "00005e0053010000" RA6,
+		 ICS_CLASS_nd_ra},
 		{ICS_LINK_NULL, "02000000" FRAG4, ICS_CLASS_icmp4_frag_needed},
 		{ICS_LINK_NULL, "00000002" FRAG4, ICS_CLASS_icmp4_frag_needed},
 		{ICS_LINK_NULL, "1e000000" RA6, ICS_CLASS_nd_ra},
@@ -114,11 +172,32 @@ test_tags_name_the_segment(void **state)
 		uint8_t encap;
 	} rows[] = {
 		{ETHER "86dd" RA6, ICS_VLAN_NONE, ICS_VLAN_NONE, 0},
-		{ETHER "8100" "600a" "86dd" RA6, 10, ICS_VLAN_NONE, ICS_ENCAP_VLAN},
-		{ETHER "8100" "0000" "86dd" RA6, ICS_VLAN_NONE, ICS_VLAN_NONE, ICS_ENCAP_VLAN},
-		{ETHER "88a8" "0064" "8100" "000a" "86dd" RA6, 100, 10, ICS_ENCAP_QINQ},
-		{ETHER "9100" "0064" "8100" "0fff" "86dd" RA6, 100, 4095, ICS_ENCAP_QINQ},
-		{ETHER "8100" "0000" "8100" "000a" "86dd" RA6, 10, ICS_VLAN_NONE, ICS_ENCAP_QINQ},
+		{ETHER "8100"
+		       "600a"
+		       "86dd" RA6,
+		 10, ICS_VLAN_NONE, ICS_ENCAP_VLAN},
+		{ETHER "8100"
+		       "0000"
+		       "86dd" RA6,
+		 ICS_VLAN_NONE, ICS_VLAN_NONE, ICS_ENCAP_VLAN},
+		{ETHER "88a8"
+		       "0064"
+		       "8100"
+		       "000a"
+		       "86dd" RA6,
+		 100, 10, ICS_ENCAP_QINQ},
+		{ETHER "9100"
+		       "0064"
+		       "8100"
+		       "0fff"
+		       "86dd" RA6,
+		 100, 4095, ICS_ENCAP_QINQ},
+		{ETHER "8100"
+		       "0000"
+		       "8100"
+		       "000a"
+		       "86dd" RA6,
+		 10, ICS_VLAN_NONE, ICS_ENCAP_QINQ},
 	};
 
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++) {
@@ -139,7 +218,9 @@ test_a_stripped_tag_is_the_outer_one(void **state)
 	struct ics_frame frame;
 	struct ics_pkt p;
 
-	hex(&f, ETHER "8100" "0014" "86dd" RA6);
+	hex(&f, ETHER "8100"
+		      "0014"
+		      "86dd" RA6);
 	frame = (struct ics_frame){f.b, f.n, f.n, 0x600a, ICS_LINK_ETHERNET};
 	assert_int_equal(ics_peek(&frame, &plain), ICS_CLASS_COUNT);
 	ics_decode(&frame, &plain, &p);
@@ -181,24 +262,63 @@ test_mpls_and_pppoe(void **state)
 		enum ics_class class, class_with_control_word;
 		int reason;
 	} rows[] = {
-		{ETHER "8847" "00010040" "00011140" RA6, ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, -1},
-		{ETHER "8848" "00011140" FRAG4, ICS_CLASS_icmp4_frag_needed, ICS_CLASS_icmp4_frag_needed, -1},
-		{ETHER "8847" "00010040" "00011040", ICS_CLASS_malformed, ICS_CLASS_malformed,
-		 ICS_REASON_mpls_no_bottom},
-		{ETHER "8847" "00011140", ICS_CLASS_malformed, ICS_CLASS_malformed, -1},
+		{ETHER "8847"
+		       "00010040"
+		       "00011140" RA6,
+		 ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, -1},
+		{ETHER "8848"
+		       "00011140" FRAG4,
+		 ICS_CLASS_icmp4_frag_needed, ICS_CLASS_icmp4_frag_needed, -1},
+		{ETHER "8847"
+		       "00010040"
+		       "00011040",
+		 ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_mpls_no_bottom},
+		{ETHER "8847"
+		       "00011140",
+		 ICS_CLASS_malformed, ICS_CLASS_malformed, -1},
 		/* control word, Ethernet behind it */
-		{ETHER "8847" "00011140" "00000000" ETHER "8100" "000a" "86dd" RA6, ICS_CLASS_non_ip, ICS_CLASS_nd_ra,
-		 -1},
+		{ETHER "8847"
+		       "00011140"
+		       "00000000" ETHER "8100"
+		       "000a"
+		       "86dd" RA6,
+		 ICS_CLASS_non_ip, ICS_CLASS_nd_ra, -1},
 		/* control word, IP behind it */
-		{ETHER "8847" "00011140" "00000000" RA6, ICS_CLASS_non_ip, ICS_CLASS_nd_ra, -1},
-		{ETHER "8864" "11000001003a" "0057" RA6, ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, -1},
-		{ETHER "8864" "11000001001e" "0021" FRAG4, ICS_CLASS_icmp4_frag_needed, ICS_CLASS_icmp4_frag_needed, -1},
-		{ETHER "8864" "110000010002" "c021", ICS_CLASS_non_ip, ICS_CLASS_non_ip, -1},
-		{ETHER "8864" "120000010002" "0057" RA6, ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
-		{ETHER "8864" "110900010002" "0057" RA6, ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
-		{ETHER "8864" "11000001003b" "0057" RA6, ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, ICS_REASON_pppoe_bad},
-		{ETHER "8864" "110000010001" "0057" RA6, ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, ICS_REASON_pppoe_bad},
-		{ETHER "8864" "11000001", ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
+		{ETHER "8847"
+		       "00011140"
+		       "00000000" RA6,
+		 ICS_CLASS_non_ip, ICS_CLASS_nd_ra, -1},
+		{ETHER "8864"
+		       "11000001003a"
+		       "0057" RA6,
+		 ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, -1},
+		{ETHER "8864"
+		       "11000001001e"
+		       "0021" FRAG4,
+		 ICS_CLASS_icmp4_frag_needed, ICS_CLASS_icmp4_frag_needed, -1},
+		{ETHER "8864"
+		       "110000010002"
+		       "c021",
+		 ICS_CLASS_non_ip, ICS_CLASS_non_ip, -1},
+		{ETHER "8864"
+		       "120000010002"
+		       "0057" RA6,
+		 ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
+		{ETHER "8864"
+		       "110900010002"
+		       "0057" RA6,
+		 ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
+		{ETHER "8864"
+		       "11000001003b"
+		       "0057" RA6,
+		 ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, ICS_REASON_pppoe_bad},
+		{ETHER "8864"
+		       "110000010001"
+		       "0057" RA6,
+		 ICS_CLASS_nd_ra, ICS_CLASS_nd_ra, ICS_REASON_pppoe_bad},
+		{ETHER "8864"
+		       "11000001",
+		 ICS_CLASS_malformed, ICS_CLASS_malformed, ICS_REASON_pppoe_bad},
 	};
 
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++) {
@@ -216,7 +336,11 @@ test_mpls_and_pppoe(void **state)
 	}
 }
 
-#define UDP4(len, port) "4500" len "000000004011" "0000c0000201c0000202" "1234" port "0000" "0000"
+#define UDP4(len, port)                                                                                                \
+	"4500" len "000000004011"                                                                                      \
+	"0000c0000201c0000202"                                                                                         \
+	"1234" port "0000"                                                                                             \
+	"0000"
 #define IP4(len, proto) "4500" len "0000000040" proto "0000c0000201c0000202"
 #define IP6(len, next) "60000000" len next "4020010db800000000000000000000000120010db8000000000000000000000002"
 #define INNER ETHER "86dd" RA6 /* 70 octets */
@@ -231,19 +355,31 @@ test_tunnels_are_looked_into_where_named(void **state)
 	} rows[] = {
 		{ETHER "0800" UDP4("006a", "12b5") "0800000000000100" INNER, ICS_TUNNEL_VXLAN, ICS_VLAN_NONE},
 		{ETHER "0800" UDP4("006a", "2118") "0800000000000100" INNER, ICS_TUNNEL_VXLAN, ICS_VLAN_NONE},
-		{ETHER "86dd" IP6("0056", "11") "123412b500000000" "0800000000000100" INNER, ICS_TUNNEL_VXLAN,
-		 ICS_VLAN_NONE},
-		{ETHER "0800" UDP4("006e", "17c1") "0100655800000100" "00000000" INNER, ICS_TUNNEL_GENEVE,
-		 ICS_VLAN_NONE},
+		{ETHER "86dd" IP6("0056", "11") "123412b500000000"
+						"0800000000000100" INNER,
+		 ICS_TUNNEL_VXLAN, ICS_VLAN_NONE},
+		{ETHER "0800" UDP4("006e", "17c1") "0100655800000100"
+						   "00000000" INNER,
+		 ICS_TUNNEL_GENEVE, ICS_VLAN_NONE},
 		{ETHER "0800" UDP4("005c", "17c1") "000086dd00000100" RA6, ICS_TUNNEL_GENEVE, ICS_VLAN_NONE},
 		{ETHER "0800" IP4("0050", "2f") "000086dd" RA6, ICS_TUNNEL_GRE, ICS_VLAN_NONE},
-		{ETHER "0800" IP4("005c", "2f") "b00086dd" "000000000000000700000001" RA6, ICS_TUNNEL_GRE, ICS_VLAN_NONE},
+		{ETHER "0800" IP4("005c", "2f") "b00086dd"
+						"000000000000000700000001" RA6,
+		 ICS_TUNNEL_GRE, ICS_VLAN_NONE},
 		{ETHER "0800" IP4("005e", "2f") "00006558" INNER, ICS_TUNNEL_GRE, ICS_VLAN_NONE},
 		{ETHER "0800" IP4("005e", "2f") "000088be" INNER, ICS_TUNNEL_ERSPAN, ICS_VLAN_NONE},
-		{ETHER "0800" IP4("006a", "2f") "100088be" "00000001" "100a000000000000" INNER, ICS_TUNNEL_ERSPAN, 10},
-		{ETHER "0800" IP4("006e", "2f") "100022eb" "00000001" "200a00000000000000000000" INNER,
+		{ETHER "0800" IP4("006a", "2f") "100088be"
+						"00000001"
+						"100a000000000000" INNER,
 		 ICS_TUNNEL_ERSPAN, 10},
-		{ETHER "0800" IP4("0076", "2f") "100022eb" "00000001" "200a00000000000000000001" "0000000000000000" INNER,
+		{ETHER "0800" IP4("006e", "2f") "100022eb"
+						"00000001"
+						"200a00000000000000000000" INNER,
+		 ICS_TUNNEL_ERSPAN, 10},
+		{ETHER "0800" IP4("0076", "2f") "100022eb"
+						"00000001"
+						"200a00000000000000000001"
+						"0000000000000000" INNER,
 		 ICS_TUNNEL_ERSPAN, 10},
 		{ETHER "0800" IP4("004c", "29") RA6, ICS_TUNNEL_6IN4, ICS_VLAN_NONE},
 		{ETHER "86dd" IP6("0038", "29") RA6, ICS_TUNNEL_6IN4, ICS_VLAN_NONE},
@@ -274,18 +410,18 @@ static void
 test_what_is_no_tunnel_stays_what_it_is(void **state)
 {
 	static const char *const rows[] = {
-		ETHER "0800" UDP4("006a", "12b5") "0000000000000100" INNER,	/* I flag clear */
-		ETHER "0800" UDP4("0020", "12b5") "08000000",			/* cut */
-		ETHER "0800" UDP4("006a", "17c1") "4000655800000100" INNER,	/* version 1 */
-		ETHER "0800" UDP4("006a", "17c1") "0000888800000100" INNER,	/* unknown protocol */
-		ETHER "0800" IP4("005e", "2f") "40006558" INNER,		/* routing present */
-		ETHER "0800" IP4("005e", "2f") "00016558" INNER,		/* PPTP's version 1 */
-		ETHER "0800" IP4("005e", "2f") "0000888e" INNER,		/* another payload */
-		ETHER "0800" IP4("0016", "2f") "0000",				/* cut */
-		ETHER "0800" IP4("001c", "2f") "100088be00000001",		/* ERSPAN II without its header */
-		ETHER "0800" IP4("001c", "2f") "100022eb00000001",		/* ERSPAN III without its header */
-		ETHER "0800" IP4("0018", "2f") "000086dd",			/* nothing inside */
-		ETHER "0800" IP4("0014", "04"),					/* nothing inside */
+		ETHER "0800" UDP4("006a", "12b5") "0000000000000100" INNER, /* I flag clear */
+		ETHER "0800" UDP4("0020", "12b5") "08000000",               /* cut */
+		ETHER "0800" UDP4("006a", "17c1") "4000655800000100" INNER, /* version 1 */
+		ETHER "0800" UDP4("006a", "17c1") "0000888800000100" INNER, /* unknown protocol */
+		ETHER "0800" IP4("005e", "2f") "40006558" INNER,            /* routing present */
+		ETHER "0800" IP4("005e", "2f") "00016558" INNER,            /* PPTP's version 1 */
+		ETHER "0800" IP4("005e", "2f") "0000888e" INNER,            /* another payload */
+		ETHER "0800" IP4("0016", "2f") "0000",                      /* cut */
+		ETHER "0800" IP4("001c", "2f") "100088be00000001",          /* ERSPAN II without its header */
+		ETHER "0800" IP4("001c", "2f") "100022eb00000001",          /* ERSPAN III without its header */
+		ETHER "0800" IP4("0018", "2f") "000086dd",                  /* nothing inside */
+		ETHER "0800" IP4("0014", "04"),                             /* nothing inside */
 		ETHER "0800" TCP4,
 	};
 
@@ -334,9 +470,12 @@ decode_chain(const char *next, const char *rest, struct ics_decode_conf conf)
 
 	f.n = 0;
 	hex(&f, ETHER "86dd");
-	hex(&f, "60000000" "0000");
+	hex(&f, "60000000"
+		"0000");
 	hex(&f, next);
-	hex(&f, "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
+	hex(&f, "ff"
+		"fe800000000000000000000000000001"
+		"ff020000000000000000000000000001");
 	hex(&f, rest);
 	f.b[18] = (uint8_t)((f.n - 54) >> 8);
 	f.b[19] = (uint8_t)(f.n - 54);
@@ -355,31 +494,60 @@ test_what_chains_end_at(void **state)
 		/* first fragments without a byte of the upper layer */
 		{"2c", "3a00000100000001", ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED | ICS_PKT_EVASION,
 		 ICS_REASON_ip6_frag_first_incomplete},
-		{"2c", "0600000100000001", ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED, ICS_REASON_ip6_frag_first_incomplete},
+		{"2c", "0600000100000001", ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED,
+		 ICS_REASON_ip6_frag_first_incomplete},
 		/* no next header needs none */
 		{"2c", "3b00000100000001", ICS_CLASS_ip6_other, 0, -1},
-		{"2c", "0600000900000001" "0000000000000000", ICS_CLASS_ip6_fragment,
-		 ICS_PKT_UNPARSED | ICS_PKT_FRAG_LATER, -1},
-		{"2c", "3a00000900000001" "0000000000000000", ICS_CLASS_ip6_fragment,
-		 ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER, -1},
-		{"2c", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION | ICS_PKT_FRAG_ATOMIC,
-		 ICS_REASON_ip6_frag_atomic},
+		{"2c",
+		 "0600000900000001"
+		 "0000000000000000",
+		 ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED | ICS_PKT_FRAG_LATER, -1},
+		{"2c",
+		 "3a00000900000001"
+		 "0000000000000000",
+		 ICS_CLASS_ip6_fragment, ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER, -1},
+		{"2c",
+		 "3a00000000000001"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, ICS_PKT_EVASION | ICS_PKT_FRAG_ATOMIC, ICS_REASON_ip6_frag_atomic},
 		/* an atomic fragment inside a first one, and the other way round: not the whole message */
-		{"2c", "2c00000100000001" "3a00000000000002" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION,
-		 ICS_REASON_ip6_frag_atomic},
-		{"2c", "2c00000000000001" "3a00000100000002" "8600000000000000", ICS_CLASS_nd_ra, ICS_PKT_EVASION,
-		 ICS_REASON_ip6_frag_atomic},
+		{"2c",
+		 "2c00000100000001"
+		 "3a00000000000002"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, ICS_PKT_EVASION, ICS_REASON_ip6_frag_atomic},
+		{"2c",
+		 "2c00000000000001"
+		 "3a00000100000002"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, ICS_PKT_EVASION, ICS_REASON_ip6_frag_atomic},
 		/* authentication header: length in words of four, less two */
-		{"33", "3a04000000000001" "00000001000000000000000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
-		{"33", "3a00000000000001" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"33",
+		 "3a04000000000001"
+		 "00000001000000000000000000000000"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, 0, -1},
+		{"33",
+		 "3a00000000000001"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, 0, -1},
 		/* ESP and "no next header" end the walk */
 		{"32", "0000000100000001", ICS_CLASS_ip6_other, 0, -1},
 		{"3b", "", ICS_CLASS_ip6_other, 0, -1},
 		{"fd", "0000000000000000", ICS_CLASS_ip6_other, ICS_PKT_UNPARSED, ICS_REASON_ip6_ext_unknown},
 		/* HIP, Shim6 and mobility headers are walked over */
-		{"8b", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
-		{"8c", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
-		{"87", "3a00000000000000" "8600000000000000", ICS_CLASS_nd_ra, 0, -1},
+		{"8b",
+		 "3a00000000000000"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, 0, -1},
+		{"8c",
+		 "3a00000000000000"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, 0, -1},
+		{"87",
+		 "3a00000000000000"
+		 "8600000000000000",
+		 ICS_CLASS_nd_ra, 0, -1},
 		{"3a", "", ICS_CLASS_icmp6_other, 0, -1},
 	};
 	const uint32_t mask = ICS_PKT_UNPARSED | ICS_PKT_EVASION | ICS_PKT_FRAG_LATER | ICS_PKT_FRAG_ATOMIC;
@@ -404,8 +572,15 @@ test_a_short_snapshot_is_no_evasion(void **state)
 	struct ics_frame frame;
 	struct ics_pkt p;
 
-	hex(&f, ETHER "86dd" "60000000" "0018" "3c" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
-	hex(&f, "2b01010400000000" "0000000000000000");
+	hex(&f, ETHER "86dd"
+		      "60000000"
+		      "0018"
+		      "3c"
+		      "ff"
+		      "fe800000000000000000000000000001"
+		      "ff020000000000000000000000000001");
+	hex(&f, "2b01010400000000"
+		"0000000000000000");
 	frame = (struct ics_frame){f.b, 60, f.n + 8, ICS_VLAN_NONE, ICS_LINK_ETHERNET};
 	ics_decode(&frame, &plain, &p);
 	assert_int_equal(p.class, ICS_CLASS_ip6_other);
@@ -449,7 +624,13 @@ test_a_chain_without_end_is_malformed(void **state)
 	struct buf head = {.n = 0};
 	struct ics_pkt p;
 
-	hex(&head, ETHER "86dd" "60000000" "0828" "3c" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001");
+	hex(&head, ETHER "86dd"
+			 "60000000"
+			 "0828"
+			 "3c"
+			 "ff"
+			 "fe800000000000000000000000000001"
+			 "ff020000000000000000000000000001");
 	memcpy(b, head.b, head.n);
 	for (unsigned i = 0; i < 260; i++)
 		memcpy(b + 54 + i * 8, (const uint8_t[]){0x3c, 0, 1, 4, 0, 0, 0, 0}, 8);
@@ -461,33 +642,55 @@ test_a_chain_without_end_is_malformed(void **state)
 static void
 test_ip_headers_that_are_none(void **state)
 {
-#define EMPTY_IP6 "60000000" "0000" "00" "ff" "fe800000000000000000000000000001" "ff020000000000000000000000000001"
+#define EMPTY_IP6                                                                                                      \
+	"60000000"                                                                                                     \
+	"0000"                                                                                                         \
+	"00"                                                                                                           \
+	"ff"                                                                                                           \
+	"fe800000000000000000000000000001"                                                                             \
+	"ff020000000000000000000000000001"
 	/* a jumbogram: payload length 0 and the option for it; its frame says how long it is */
-	struct ics_pkt p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00c20400010000" "8600000000000000", ICS_LINK_ETHERNET,
-				      plain);
+	struct ics_pkt p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00c20400010000"
+					    "8600000000000000",
+				      ICS_LINK_ETHERNET, plain);
 
 	assert_int_equal(p.class, ICS_CLASS_nd_ra);
 	assert_int_equal(p.ilen, 8);
 	assert_true(p.flags & ICS_PKT_UNPARSED);
 	/* another option: the payload is empty, whatever follows */
-	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00010400000000" "8600000000000000", ICS_LINK_ETHERNET, plain);
+	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00010400000000"
+			     "8600000000000000",
+		       ICS_LINK_ETHERNET, plain);
 	assert_int_equal(p.class, ICS_CLASS_malformed);
 	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_ext_overrun));
-	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00000000000000" "8600000000000000", ICS_LINK_ETHERNET, plain);
+	p = decode_hex(ETHER "86dd" EMPTY_IP6 "3a00000000000000"
+			     "8600000000000000",
+		       ICS_LINK_ETHERNET, plain);
 	assert_int_equal(p.class, ICS_CLASS_malformed);
 	/* the frame below ends before the message does: what follows is padding */
-	p = decode_hex(ETHER "8864" "110000010032" "0057" RA6, ICS_LINK_ETHERNET, plain);
+	p = decode_hex(ETHER "8864"
+			     "110000010032"
+			     "0057" RA6,
+		       ICS_LINK_ETHERNET, plain);
 	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_truncated));
 	assert_int_equal(p.ilen, 16);
 	assert_int_equal(p.icmp.len, 8);
 	/* a short frame whose first nibble is not 6 */
-	p = decode_hex(ETHER "86dd" "4500", ICS_LINK_ETHERNET, plain);
+	p = decode_hex(ETHER "86dd"
+			     "4500",
+		       ICS_LINK_ETHERNET, plain);
 	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip_version_mismatch));
-	p = decode_hex(ETHER "86dd" "6000", ICS_LINK_ETHERNET, plain);
+	p = decode_hex(ETHER "86dd"
+			     "6000",
+		       ICS_LINK_ETHERNET, plain);
 	assert_true(ics_reasons_has(&p.reasons, ICS_REASON_ip6_truncated));
 	/* a later fragment of TCP */
-	p = decode_hex(ETHER "0800" "4500001c0000000140060000" "c0000201" "c0000202" "0000000000000000", ICS_LINK_ETHERNET,
-		       plain);
+	p = decode_hex(ETHER "0800"
+			     "4500001c0000000140060000"
+			     "c0000201"
+			     "c0000202"
+			     "0000000000000000",
+		       ICS_LINK_ETHERNET, plain);
 	assert_int_equal(p.class, ICS_CLASS_ip4_fragment);
 }
 
@@ -498,10 +701,18 @@ static void
 test_peek_never_disagrees_with_decode(void **state)
 {
 	static const char *const seeds[] = {
-		ETHER "86dd" RA6, ETHER "0800" FRAG4 "000000000000000000000000", ETHER "0800" TCP4 "0000",
+		ETHER "86dd" RA6,
+		ETHER "0800" FRAG4 "000000000000000000000000",
+		ETHER "0800" TCP4 "0000",
 		ETHER "86dd" IP6("0014", "06") "0014005000000000000000005002ffff00000000",
-		ETHER "0806" "0001080006040001" "00005e005301c0000201" "000000000000c0000202" "00000000000000000000000000000000",
-		ETHER "8100" "000a" "0800" TCP4,
+		ETHER "0806"
+		      "0001080006040001"
+		      "00005e005301c0000201"
+		      "000000000000c0000202"
+		      "00000000000000000000000000000000",
+		ETHER "8100"
+		      "000a"
+		      "0800" TCP4,
 	};
 	unsigned settled = 0;
 
@@ -515,7 +726,8 @@ test_peek_never_disagrees_with_decode(void **state)
 			for (unsigned v = 0; v < 256; v++) {
 				f.b[at] = (uint8_t)v;
 				for (unsigned t = 0; t < 2; t++) {
-					struct ics_frame frame = {f.b, f.n, f.n + v % 3, ICS_VLAN_NONE, ICS_LINK_ETHERNET};
+					struct ics_frame frame = {f.b, f.n, f.n + v % 3, ICS_VLAN_NONE,
+								  ICS_LINK_ETHERNET};
 					const struct ics_decode_conf *conf = t ? &all : &plain;
 					enum ics_class quick = ics_peek(&frame, conf);
 					struct ics_pkt p;

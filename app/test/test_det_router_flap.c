@@ -272,7 +272,8 @@ a_whole_day(void **state)
 	r->watched = FLAP;
 	assert_string_equal(fact_text(the_anomaly(r), "variants"), "slow");
 	assert_int_equal(fact_value(the_anomaly(r), "cycles_since_start"), 100);
-	r->watched = "router_new router_gateway_mac_changed router_expiring router_ra_interval ra_flood ra_guard_evasion";
+	r->watched =
+		"router_new router_gateway_mac_changed router_expiring router_ra_interval ra_flood ra_guard_evasion";
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 }

@@ -216,7 +216,7 @@ fill_prefixes(void)
 		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
 	};
 
-	f[RA_OFF + 6] = 7; /* a lifetime */
+	f[RA_OFF + 6] = 7;     /* a lifetime */
 	f[RA_OFF - 32] = 0xfe; /* source, destination */
 	f[RA_OFF - 31] = 0x80;
 	f[RA_OFF - 17] = 1;

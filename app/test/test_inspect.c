@@ -3,15 +3,19 @@
  */
 #include "ics_inspect.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
-#define ETHER "333300000001" "00005e005301"
-#define IP6(len, next, dst) "60000000" len next "ff" "fe800000000000000000000000000001" dst
+#define ETHER                                                                                                          \
+	"333300000001"                                                                                                 \
+	"00005e005301"
+#define IP6(len, next, dst)                                                                                            \
+	"60000000" len next "ff"                                                                                       \
+	"fe800000000000000000000000000001" dst
 #define ALL_NODES "ff020000000000000000000000000001"
 #define HOST "fe800000000000000000000000000010"
 #define RA ETHER "86dd" IP6("0010", "3a", ALL_NODES) "86000000400007080000000000000000"
@@ -61,7 +65,8 @@ rig_new(void)
 	memset(r, 0, sizeof(*r));
 	r->sent.limit = UINT32_MAX;
 	r->known.seed = 5;
-	r->in = (struct ics_inspect){.validate = {1500}, .counters = &r->c, .sink = {take, &r->sent}, .seed = 11, .port = 3};
+	r->in = (struct ics_inspect){
+		.validate = {1500}, .counters = &r->c, .sink = {take, &r->sent}, .seed = 11, .port = 3};
 	ics_inspect_init(&r->in);
 	return r;
 }
@@ -119,10 +124,14 @@ test_lanes(void **state)
 		const char *frame;
 		int before, after; /* lane before and after the router is known; -1: not handed over */
 	} rows[] = {
-		{RA, ICS_LANE_URGENT, ICS_LANE_RESERVED},     {NA_R0, ICS_LANE_BULK, ICS_LANE_RESERVED},
-		{NA_OTHER, ICS_LANE_BULK, ICS_LANE_RESERVED}, {NS, ICS_LANE_BULK, ICS_LANE_BULK},
-		{QUERY, ICS_LANE_URGENT, ICS_LANE_URGENT},    {PTB, ICS_LANE_URGENT, ICS_LANE_URGENT},
-		{ECHO, -1, -1},				      {TCP6, -1, -1},
+		{RA, ICS_LANE_URGENT, ICS_LANE_RESERVED},
+		{NA_R0, ICS_LANE_BULK, ICS_LANE_RESERVED},
+		{NA_OTHER, ICS_LANE_BULK, ICS_LANE_RESERVED},
+		{NS, ICS_LANE_BULK, ICS_LANE_BULK},
+		{QUERY, ICS_LANE_URGENT, ICS_LANE_URGENT},
+		{PTB, ICS_LANE_URGENT, ICS_LANE_URGENT},
+		{ECHO, -1, -1},
+		{TCP6, -1, -1},
 		{LATER_FRAGMENT, ICS_LANE_URGENT, ICS_LANE_URGENT},
 	};
 	const uint8_t router[16] = {0xfe, 0x80, [15] = 1};
@@ -219,7 +228,8 @@ test_a_full_cache_loses_nothing(void **state)
 	r->in.fold = ics_fold_init(NULL);
 	for (unsigned i = 0; i < 4 * ICS_FOLD_SLOTS; i++) {
 		snprintf(text, sizeof(text),
-			 ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe80000000000000000000000000%04x", i);
+			 ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe80000000000000000000000000%04x",
+			 i);
 		feed(r, text, 1000 + i);
 		feed(r, text, 1000 + i);
 	}
@@ -290,11 +300,26 @@ test_a_burst_counts_frames_bytes_and_snapshots(void **state)
 	assert_int_equal(ics_count_get(&r->c.bytes), ICS_BURST_MAX * n + 1000);
 	assert_int_equal(ics_count_get(&r->c.snapped), 1);
 	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_ip6_other]), ICS_BURST_MAX);
-	feed(r, ETHER "0806" "0001080006040001" "00005e005301c0000201" "000000000000c0000202000000000000000000000000", 1);
+	feed(r,
+	     ETHER "0806"
+		   "0001080006040001"
+		   "00005e005301c0000201"
+		   "000000000000c0000202000000000000000000000000",
+	     1);
 	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_arp]), 1);
-	feed(r, ETHER "0800" "45000028000000004006fff0c0000201c0000202" "0014005000000000000000005002ffff00000000", 1);
+	feed(r,
+	     ETHER "0800"
+		   "45000028000000004006fff0c0000201c0000202"
+		   "0014005000000000000000005002ffff00000000",
+	     1);
 	assert_int_equal(ics_count_get(&r->c.class[ICS_CLASS_ip4_other]), 1);
-	feed(r, ETHER "88a80064" "8100000a" "8847" "00011140" "00", 1);
+	feed(r,
+	     ETHER "88a80064"
+		   "8100000a"
+		   "8847"
+		   "00011140"
+		   "00",
+	     1);
 	assert_int_equal(ics_count_get(&r->c.encap[ICS_ENCAP_COUNT_qinq]), 1);
 	assert_int_equal(ics_count_get(&r->c.encap[ICS_ENCAP_COUNT_vlan]), 0);
 	assert_int_equal(ics_count_get(&r->c.encap[ICS_ENCAP_COUNT_mpls]), 1);
@@ -303,8 +328,13 @@ test_a_burst_counts_frames_bytes_and_snapshots(void **state)
 }
 
 /* A hop limit of 64 breaks one rule; the fixture's checksums are wrong throughout. */
-#define NS_HL64 ETHER "86dd" "60000000" "0018" "3a" "40" "fe800000000000000000000000000001" ALL_NODES                   \
-		"8700000000000000fe800000000000000000000000000001"
+#define NS_HL64                                                                                                        \
+	ETHER "86dd"                                                                                                   \
+	      "60000000"                                                                                               \
+	      "0018"                                                                                                   \
+	      "3a"                                                                                                     \
+	      "40"                                                                                                     \
+	      "fe800000000000000000000000000001" ALL_NODES "8700000000000000fe800000000000000000000000000001"
 
 static void
 test_a_rule_keeps_its_times_and_first_frame(void **state)
@@ -352,7 +382,12 @@ feed_echo(struct rig *r, unsigned mac, unsigned id, const char *checksum)
 	char text[512];
 
 	snprintf(text, sizeof(text),
-		 "333300000001" "00005e0053%02x" "86dd" IP6("0008", "3a", HOST) "8000" "%s" "%04x0000", mac, checksum, id);
+		 "333300000001"
+		 "00005e0053%02x"
+		 "86dd" IP6("0008", "3a", HOST) "8000"
+						"%s"
+						"%04x0000",
+		 mac, checksum, id);
 	feed(r, text, 1);
 }
 
@@ -371,7 +406,13 @@ test_unfinished_checksums_are_forgiven_once_the_sender_is_known(void **state)
 	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 19);
 	assert_int_equal(r->in.offload.forgiven, 100);
 	/* ICMPv4 has no pseudo-header, and a good message of another sender is none of its business */
-	feed(r, "333300000001" "00005e005301" "0800" "4500001c000000004001f6ddc0000201c0000202" "0304000000000578", 1);
+	feed(r,
+	     "333300000001"
+	     "00005e005301"
+	     "0800"
+	     "4500001c000000004001f6ddc0000201c0000202"
+	     "0304000000000578",
+	     1);
 	feed_echo(r, 9, 1, "1234");
 	assert_int_equal(ics_count_get(&r->c.reason[ICS_REASON_icmp6_checksum]), 20);
 	/* another sender is judged, and one plainly wrong sum ends the leniency */

@@ -1,11 +1,11 @@
 /* Bounds, sums, hashes and text forms of lib/wire. */
 #include "ics_wire.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 static void
 test_view_reads_zero_beyond_its_end(void **state)
@@ -102,8 +102,15 @@ test_addresses_as_text(void **state)
 static void
 test_macs_as_text(void **state)
 {
-	const char *const bad[] = {"", "00:00:5e:00:53", "00:00:5e:00:53:01:02", "00:00:5e:00:53:1g", "0000.5e00.5301",
-				   "00:00-5e:00:53:01", "00:00:5e:00:53:", "000:0:5e:0:53:1", "00:00:5e:00:53:01 "};
+	const char *const bad[] = {"",
+				   "00:00:5e:00:53",
+				   "00:00:5e:00:53:01:02",
+				   "00:00:5e:00:53:1g",
+				   "0000.5e00.5301",
+				   "00:00-5e:00:53:01",
+				   "00:00:5e:00:53:",
+				   "000:0:5e:0:53:1",
+				   "00:00:5e:00:53:01 "};
 	char buf[ICS_MAC_STRLEN];
 	struct ics_mac m;
 

@@ -39,14 +39,8 @@ const uint8_t ics_class_icmp6[256] = {
 };
 
 const uint8_t ics_class_icmp4[256] = {
-	FILL(icmp4_other),
-	ROW(0, icmp4_echo_reply),
-	ROW(3, icmp4_unreach),
-	ROW(4, icmp4_source_quench),
-	ROW(5, icmp4_redirect),
-	ROW(8, icmp4_echo_request),
-	ROW(11, icmp4_time_exceeded),
-	ROW(12, icmp4_param_problem),
+	FILL(icmp4_other),      ROW(0, icmp4_echo_reply),   ROW(3, icmp4_unreach),        ROW(4, icmp4_source_quench),
+	ROW(5, icmp4_redirect), ROW(8, icmp4_echo_request), ROW(11, icmp4_time_exceeded), ROW(12, icmp4_param_problem),
 };
 
 #pragma GCC diagnostic pop

@@ -43,11 +43,11 @@ struct ics_counters {
 	ics_counter class[ICS_CLASS_COUNT];
 	ics_counter reason[ICS_REASON_COUNT];
 	ics_counter encap[ICS_ENCAP_COUNT_COUNT];
-	ics_counter control;		   /* messages for the control core, copies included */
-	ics_counter delivered;		   /* of them: handed over, as records or as repeats on records */
-	ics_counter dropped[ICS_DROP_COUNT]; /* of them: lost, by cause */
+	ics_counter control;                        /* messages for the control core, copies included */
+	ics_counter delivered;                      /* of them: handed over, as records or as repeats on records */
+	ics_counter dropped[ICS_DROP_COUNT];        /* of them: lost, by cause */
 	ics_counter dropped_class[ICS_CLASS_COUNT]; /* the same, by class */
-	ics_counter records;		   /* records handed over */
+	ics_counter records;                        /* records handed over */
 	struct ics_reason_note note[ICS_REASON_COUNT];
 } __attribute__((aligned(64)));
 

@@ -11,7 +11,7 @@
 #define LABELS_WALK_MAX 64
 
 enum step {
-	STEP_ETHERNET,	/* an Ethernet header at off */
+	STEP_ETHERNET,  /* an Ethernet header at off */
 	STEP_ETHERTYPE, /* what `ethertype` says at off */
 	STEP_IP4,
 	STEP_IP6,

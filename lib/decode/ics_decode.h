@@ -24,11 +24,11 @@
 /* What the first byte of a frame is. */
 enum ics_link {
 	ICS_LINK_ETHERNET,
-	ICS_LINK_RAW_IP,    /* IPv4 or IPv6 by its first nibble */
-	ICS_LINK_SLL,	    /* Linux cooked capture, 16 bytes */
-	ICS_LINK_SLL2,	    /* Linux cooked capture v2, 20 bytes */
-	ICS_LINK_NULL,	    /* BSD loopback, 4-byte address family in the capturing host's order */
-	ICS_LINK_LOOP,	    /* OpenBSD loopback, the same in network order */
+	ICS_LINK_RAW_IP, /* IPv4 or IPv6 by its first nibble */
+	ICS_LINK_SLL,    /* Linux cooked capture, 16 bytes */
+	ICS_LINK_SLL2,   /* Linux cooked capture v2, 20 bytes */
+	ICS_LINK_NULL,   /* BSD loopback, 4-byte address family in the capturing host's order */
+	ICS_LINK_LOOP,   /* OpenBSD loopback, the same in network order */
 };
 
 /* One frame as received. cap_len bytes are readable at data, wire_len were on the wire (no FCS);
@@ -51,24 +51,24 @@ struct ics_frame {
 #define ICS_TUNNEL_6IN4 0x20
 
 struct ics_decode_conf {
-	uint32_t tunnels;      /* ICS_TUNNEL_* */
+	uint32_t tunnels;       /* ICS_TUNNEL_* */
 	bool mpls_control_word; /* try behind a pseudowire control word when the first nibble is 0 or 1 */
 };
 
 /* ics_pkt.flags */
 #define ICS_PKT_CAP_TRUNC 0x0001    /* fewer bytes captured than the IP layer says there are */
 #define ICS_PKT_L2_UNICAST 0x0002   /* multicast IP destination in a unicast frame (RFC 6085), legal */
-#define ICS_PKT_FRAGMENT 0x0004	    /* a fragment header or IPv4 fragment fields are present */
+#define ICS_PKT_FRAGMENT 0x0004     /* a fragment header or IPv4 fragment fields are present */
 #define ICS_PKT_FRAG_ATOMIC 0x0008  /* IPv6 fragment header with offset 0 and M 0 */
 #define ICS_PKT_FRAG_LATER 0x0010   /* offset > 0: the upper layer is in another frame */
-#define ICS_PKT_EXT 0x0020	    /* an extension header other than Fragment is present */
-#define ICS_PKT_HBH 0x0040	    /* ... and it is hop-by-hop */
+#define ICS_PKT_EXT 0x0020          /* an extension header other than Fragment is present */
+#define ICS_PKT_HBH 0x0040          /* ... and it is hop-by-hop */
 #define ICS_PKT_ROUTER_ALERT 0x0080 /* hop-by-hop option 5; value in router_alert */
-#define ICS_PKT_UNPARSED 0x0100	    /* a stop rule fired: no message to validate or to learn from */
-#define ICS_PKT_ICMP 0x0200	    /* l4_off, ilen and icmp are set */
-#define ICS_PKT_EVASION 0x0400	    /* shape that hides an ND message from a filter (RFC 7113, 6980) */
+#define ICS_PKT_UNPARSED 0x0100     /* a stop rule fired: no message to validate or to learn from */
+#define ICS_PKT_ICMP 0x0200         /* l4_off, ilen and icmp are set */
+#define ICS_PKT_EVASION 0x0400      /* shape that hides an ND message from a filter (RFC 7113, 6980) */
 #define ICS_PKT_GT10_OPTIONS 0x0800 /* more ND options than KAME-derived stacks read (10) */
-#define ICS_PKT_ETHER 0x1000	    /* dmac and smac are set */
+#define ICS_PKT_ETHER 0x1000        /* dmac and smac are set */
 #define ICS_PKT_CSUM_PARTIAL 0x2000 /* ICMP checksum field holds just the pseudo-header sum: not yet offloaded */
 #define ICS_PKT_BSD_QUIRK 0x4000    /* quoted length has the header length added twice (RFC 1191 5) */
 
@@ -92,17 +92,17 @@ struct ics_pkt {
 	struct ics_reasons reasons;
 	uint32_t wire_len;
 	uint32_t flags;
-	uint32_t l3_off; /* the IP header */
-	uint32_t l4_off; /* the ICMP message */
-	uint32_t ilen;	 /* length of the ICMP message by the IP layer, never by the frame */
-	uint16_t ip_len; /* 40 + payload length, or IPv4 total length */
+	uint32_t l3_off;             /* the IP header */
+	uint32_t l4_off;             /* the ICMP message */
+	uint32_t ilen;               /* length of the ICMP message by the IP layer, never by the frame */
+	uint16_t ip_len;             /* 40 + payload length, or IPv4 total length */
 	uint16_t vlan[ICS_TAGS_MAX]; /* VLAN ids outer first, ICS_VLAN_NONE where there is none (or id 0) */
 	uint16_t router_alert;
-	uint16_t ext_len; /* bytes of extension headers */
-	uint8_t class;	  /* enum ics_class */
+	uint16_t ext_len;   /* bytes of extension headers */
+	uint8_t class;      /* enum ics_class */
 	uint8_t ip_version; /* 4, 6, 0 without IP */
-	uint8_t proto;	  /* protocol the walk ended at */
-	uint8_t hop_limit; /* or TTL */
+	uint8_t proto;      /* protocol the walk ended at */
+	uint8_t hop_limit;  /* or TTL */
 	uint8_t n_tags;
 	uint8_t n_labels;
 	uint8_t n_ext; /* extension headers without Fragment; saturates */

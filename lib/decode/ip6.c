@@ -9,9 +9,9 @@
 #define HBH_OPTIONS_MAX 128
 
 struct chain {
-	uint32_t off;	/* of the header at hand */
-	uint32_t end;	/* of the datagram, or of the fragment's payload */
-	unsigned n;	/* headers passed, Fragment included */
+	uint32_t off; /* of the header at hand */
+	uint32_t end; /* of the datagram, or of the fragment's payload */
+	unsigned n;   /* headers passed, Fragment included */
 	uint8_t next;
 	bool first_fragment; /* offset 0 and more to come */
 };

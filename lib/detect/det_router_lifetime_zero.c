@@ -265,9 +265,8 @@ on_zero(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chan
 		if (!retracts && !first_seen)
 			return;
 		/* More routers than a segment can have are a flood of invented ones: not one finding each. */
-		if (first_seen &&
-		    (is_nondefault_ok(d, &msg->src) ||
-		     (!before->pinned && (c->crowded || d->shared->ra_flood[c->segment->id])))) {
+		if (first_seen && (is_nondefault_ok(d, &msg->src) ||
+				   (!before->pinned && (c->crowded || d->shared->ra_flood[c->segment->id])))) {
 			d->info.suppressed++;
 			return;
 		}

@@ -161,8 +161,8 @@ ics_detectors_info(struct ics_detectors *s, unsigned i)
 {
 	if (i >= N_DETECTORS)
 		return NULL;
-	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i])	   ? "muted" :
-			     s->d[i].ops->needs_data && !s->data_seen ? "not_assessed" :
-									 "on";
+	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i])       ? "muted"
+			     : s->d[i].ops->needs_data && !s->data_seen ? "not_assessed"
+									: "on";
 	return &s->d[i].info;
 }

@@ -15,16 +15,16 @@ struct ics_episode;
 
 /* What detectors tell each other. */
 struct ics_detect_shared {
-	uint8_t ra_flood[ICS_SEGMENTS_MAX]; /* by segment id: 1 while invented routers flood it */
-	uint8_t nd_flood[ICS_SEGMENTS_MAX]; /* likewise: 1 while it is flooded with ND, or by invented stations */
+	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
+	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
-	uint64_t last_loss_ns;              /* records were lost; 0: never */
+	uint64_t last_loss_ns;                /* records were lost; 0: never */
 };
 
 struct ics_detector_ops {
-	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
-	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
-	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
+	uint64_t classes;                     /* bits 1 << enum ics_class: messages of other classes are not shown */
+	size_t episode_len;                   /* of the struct that starts with struct ics_episode */
+	int (*init)(struct ics_detector *d);  /* NULL: nothing to do */
 	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
 	/* See ics_detectors_hidden(). NULL: not of interest. */

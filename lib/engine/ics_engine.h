@@ -39,7 +39,14 @@ void ics_engine_publish_known(struct ics_engine *e, struct ics_known *known);
 /* What the address history is told: which MAC is known by now to hold an address. before and before_ns: of the MAC that
  * held it until now and when it was last heard with it (0: nobody did). Times are packet time.
  */
-enum ics_history_how { ICS_HISTORY_DAD, ICS_HISTORY_NS, ICS_HISTORY_NA, ICS_HISTORY_RA, ICS_HISTORY_RS, ICS_HISTORY_HOWS };
+enum ics_history_how {
+	ICS_HISTORY_DAD,
+	ICS_HISTORY_NS,
+	ICS_HISTORY_NA,
+	ICS_HISTORY_RA,
+	ICS_HISTORY_RS,
+	ICS_HISTORY_HOWS
+};
 struct ics_history_event {
 	uint64_t ts_ns, before_ns;
 	struct ics_ip addr;

@@ -84,7 +84,7 @@ struct ics_export_source {
 	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
 	const struct ics_history_stats *history;      /* of the writer; NULL: no history is kept */
 	const struct ics_history_queue *history_queue;
-	void (*read_ports)(void *ctx);                /* brings ports[] up to date; NULL: they are */
+	void (*read_ports)(void *ctx); /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };
 

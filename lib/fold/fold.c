@@ -9,9 +9,9 @@
 struct slot {
 	struct ics_fold_key key; /* hash 0: free */
 	uint64_t first_ns, last_ns;
-	uint32_t count;	  /* copies in this window */
+	uint32_t count;   /* copies in this window */
 	uint32_t pending; /* of them: not yet handed over */
-	uint32_t next;	  /* count at which the next record goes */
+	uint32_t next;    /* count at which the next record goes */
 	uint32_t lane;
 	uint64_t spare;
 	struct ics_record rec; /* as last sent; the copies differ in time alone */

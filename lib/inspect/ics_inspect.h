@@ -17,12 +17,12 @@
 #define ICS_OFFLOAD_SENDERS 64
 struct ics_offload_sender {
 	struct ics_mac mac;
-	uint32_t seen;	  /* messages since the first unfinished one; 0: free */
+	uint32_t seen;    /* messages since the first unfinished one; 0: free */
 	uint32_t partial; /* of them: unfinished */
-	uint32_t wrong;	  /* of them: wrong in another way */
+	uint32_t wrong;   /* of them: wrong in another way */
 };
 struct ics_offload {
-	uint32_t n;	   /* senders in the table */
+	uint32_t n;        /* senders in the table */
 	uint64_t forgiven; /* messages not judged by their checksum */
 	struct ics_offload_sender sender[ICS_OFFLOAD_SENDERS];
 };
@@ -31,12 +31,12 @@ struct ics_offload {
 struct ics_inspect {
 	struct ics_decode_conf decode;
 	struct ics_validate_conf validate;
-	struct ics_counters *counters;	/* this worker's, never NULL */
-	struct ics_fold *fold;		/* NULL: every message is a record of its own (offline) */
-	const struct ics_known *known;	/* NULL: no router is known */
-	struct ics_sink sink;		/* push NULL: count only */
-	uint64_t seed;			/* of the frame hash; the same for all workers of a run */
-	bool in_order;			/* all records take the bulk lane, so that a capture keeps its order */
+	struct ics_counters *counters; /* this worker's, never NULL */
+	struct ics_fold *fold;         /* NULL: every message is a record of its own (offline) */
+	const struct ics_known *known; /* NULL: no router is known */
+	struct ics_sink sink;          /* push NULL: count only */
+	uint64_t seed;                 /* of the frame hash; the same for all workers of a run */
+	bool in_order;                 /* all records take the bulk lane, so that a capture keeps its order */
 	uint8_t port;
 	uint8_t queue;
 	/* set by init */

@@ -48,8 +48,7 @@ hand_over(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *r
 static bool
 is_known(const struct ics_inspect *in, const struct ics_pkt *pkt, const uint8_t *addr)
 {
-	return ics_known_has(in->known,
-			     ics_known_hash(in->known, in->port, pkt->vlan[0], pkt->vlan[1], addr));
+	return ics_known_has(in->known, ics_known_hash(in->known, in->port, pkt->vlan[0], pkt->vlan[1], addr));
 }
 
 /* Urgent is what changes a host's way out, or hides it; reserved what does so to a router that is known. */
@@ -61,8 +60,8 @@ lane_of(const struct ics_inspect *in, const struct ics_pkt *pkt)
 	case ICS_CLASS_nd_redirect:
 		return in->known != NULL && is_known(in, pkt, pkt->src) ? ICS_LANE_RESERVED : ICS_LANE_URGENT;
 	case ICS_CLASS_nd_na:
-		if (in->known != NULL && (is_known(in, pkt, pkt->src) ||
-					  (pkt->icmp.len >= 24 && is_known(in, pkt, pkt->icmp.p + 8))))
+		if (in->known != NULL &&
+		    (is_known(in, pkt, pkt->src) || (pkt->icmp.len >= 24 && is_known(in, pkt, pkt->icmp.p + 8))))
 			return ICS_LANE_RESERVED;
 		break;
 	case ICS_CLASS_mld_query:

@@ -117,11 +117,11 @@ struct ics_binding {
 	uint32_t segment;
 	struct ics_mac mac;
 	uint8_t flags;
-	uint8_t iid : 7;    /* enum ics_iid */
-	uint8_t proven : 1; /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
-	struct ics_mac prev;   /* the MAC before this one, zero when there was none */
-	uint16_t changes;      /* of the MAC; saturates */
-	uint32_t host;         /* index of the host that claimed it, 0 when that is gone */
+	uint8_t iid : 7;     /* enum ics_iid */
+	uint8_t proven : 1;  /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
+	struct ics_mac prev; /* the MAC before this one, zero when there was none */
+	uint16_t changes;    /* of the MAC; saturates */
+	uint32_t host;       /* index of the host that claimed it, 0 when that is gone */
 	uint32_t older, newer; /* in the list of that host */
 	uint64_t first_ns, last_ns;
 	uint32_t dad_at, moved_at; /* ICS_COARSE(): its latest DAD, the latest change of its MAC; 0: never */

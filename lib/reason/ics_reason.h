@@ -24,7 +24,13 @@ enum ics_reason {
 #define ICS_REASON_WORDS 3
 _Static_assert(ICS_REASON_COUNT <= ICS_REASON_WORDS * 64, "a fourth word is needed for this many rules");
 
-enum ics_reason_class { ICS_REASON_CLASS_D, ICS_REASON_CLASS_O, ICS_REASON_CLASS_S, ICS_REASON_CLASS_H, ICS_REASON_CLASS_P };
+enum ics_reason_class {
+	ICS_REASON_CLASS_D,
+	ICS_REASON_CLASS_O,
+	ICS_REASON_CLASS_S,
+	ICS_REASON_CLASS_H,
+	ICS_REASON_CLASS_P
+};
 
 enum ics_severity { ICS_SEV_INFO, ICS_SEV_WARN, ICS_SEV_CRITICAL };
 
@@ -69,15 +75,14 @@ ics_reasons_is_strict(const struct ics_reasons *r)
 static inline bool
 ics_reasons_is_lenient(const struct ics_reasons *r)
 {
-	return !ics_reasons_is_strict(r) &&
-	       ((r->w[0] & ics_reasons_fatal.w[0]) | (r->w[1] & ics_reasons_fatal.w[1]) |
-		(r->w[2] & ics_reasons_fatal.w[2])) == 0;
+	return !ics_reasons_is_strict(r) && ((r->w[0] & ics_reasons_fatal.w[0]) | (r->w[1] & ics_reasons_fatal.w[1]) |
+					     (r->w[2] & ics_reasons_fatal.w[2])) == 0;
 }
 
 /* What a row of the table says. All strings are ASCII and static. */
 struct ics_reason_info {
 	const char *name;      /* API name, [a-z0-9_]+ */
-	const char *id;	       /* name in the catalogue, with dots */
+	const char *id;        /* name in the catalogue, with dots */
 	const char *section;   /* "A0" ... "A12" */
 	const char *rfc;       /* RFC number and section, several split by ';' */
 	const char *condition; /* when it fires */

@@ -22,7 +22,8 @@ static const struct ics_reason_info infos[] = {
 #define IS_D(cls) (ICS_REASON_CLASS_##cls == ICS_REASON_CLASS_D)
 #define BIT_IN(name, word) ((ICS_REASON_##name >> 6) == (word) ? 1ull << (ICS_REASON_##name & 63) : 0)
 
-#define REASON(name, id, section, cls, sev, flags, rfc, cond, recv) | (IS_D(cls) && !((flags) & ICS_REASON_BRIDGE) ? BIT_IN(name, WORD) : 0)
+#define REASON(name, id, section, cls, sev, flags, rfc, cond, recv)                                                    \
+	| (IS_D(cls) && !((flags)&ICS_REASON_BRIDGE) ? BIT_IN(name, WORD) : 0)
 const struct ics_reasons ics_reasons_discard = {{
 #define WORD 0
 	0

@@ -23,11 +23,11 @@
 #define ICS_REC_IP4 0x80
 
 struct ics_record {
-	uint64_t ts_ns;		    /* packet time of the newest copy, ns since the epoch */
-	uint64_t frame_hash;	    /* of MACs and IP datagram, keyed per run; equal for identical messages */
+	uint64_t ts_ns;             /* packet time of the newest copy, ns since the epoch */
+	uint64_t frame_hash;        /* of MACs and IP datagram, keyed per run; equal for identical messages */
 	struct ics_reasons reasons; /* 24 bytes */
-	uint32_t repeats;	    /* this record stands for 1 + repeats messages */
-	uint16_t vlan_outer;	    /* VLAN id or ICS_VLAN_NONE */
+	uint32_t repeats;           /* this record stands for 1 + repeats messages */
+	uint16_t vlan_outer;        /* VLAN id or ICS_VLAN_NONE */
 	uint16_t vlan_inner;
 	uint16_t wire_len; /* saturates */
 	uint16_t cap_len;  /* bytes of frame that follow */
@@ -60,7 +60,7 @@ ics_record_elems(unsigned cap_len)
 /* Where: link-local addresses are unique only inside one of these. */
 struct ics_segment_key {
 	uint8_t port;
-	uint8_t encap; /* ICS_ENCAP_MPLS | ICS_ENCAP_PPPOE of the record: another context on the same VLAN */
+	uint8_t encap;       /* ICS_ENCAP_MPLS | ICS_ENCAP_PPPOE of the record: another context on the same VLAN */
 	uint16_t vlan_outer; /* ICS_VLAN_NONE when untagged */
 	uint16_t vlan_inner;
 };

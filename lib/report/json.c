@@ -156,8 +156,9 @@ reason_details(const struct ics_report *r, bool *bad)
 		set(d, "rfc", json_string(info->rfc), bad);
 		set(d, "condition", json_string(info->condition), bad);
 		set(d, "receiver", json_string(info->receiver), bad);
-		set(d, "first", iso_time_or_null(is_stateful ? ics_count_get(&stateful->note[i].first_ns)
-							    : r->counts->reason_first_ns[i]),
+		set(d, "first",
+		    iso_time_or_null(is_stateful ? ics_count_get(&stateful->note[i].first_ns)
+						 : r->counts->reason_first_ns[i]),
 		    bad);
 		set(d, "last",
 		    iso_time_or_null(is_stateful ? ics_count_get(&stateful->note[i].last_ns)

@@ -80,7 +80,8 @@ print_evidence(FILE *out, const struct ics_anomaly *a)
 			n += (size_t)snprintf(line + n, sizeof(line) - n, " and %s more",
 					      grouped(a->count - a->n_frames, num));
 	} else {
-		n += (size_t)snprintf(line, sizeof(line), "evidence on the socket: /icmpscope/anomaly/info,%" PRIu64, a->id);
+		n += (size_t)snprintf(line, sizeof(line), "evidence on the socket: /icmpscope/anomaly/info,%" PRIu64,
+				      a->id);
 	}
 	if (a->rfc != NULL && a->rfc[0] != '\0')
 		n += (size_t)snprintf(line + n, sizeof(line) - n, ", RFC %s", a->rfc);
@@ -170,8 +171,10 @@ print_reasons(FILE *out, const struct ics_report *r)
 	for (unsigned i = 0; i < ICS_REASON_COUNT; i++) {
 		const struct ics_reason_info *info = ics_reason_info(i);
 		bool is_stateful = (info->flags & ICS_REASON_STATEFUL) != 0;
-		uint64_t first_ns = is_stateful ? ics_count_get(&stateful->note[i].first_ns) : r->counts->reason_first_ns[i];
-		uint64_t last_ns = is_stateful ? ics_count_get(&stateful->note[i].last_ns) : r->counts->reason_last_ns[i];
+		uint64_t first_ns =
+			is_stateful ? ics_count_get(&stateful->note[i].first_ns) : r->counts->reason_first_ns[i];
+		uint64_t last_ns =
+			is_stateful ? ics_count_get(&stateful->note[i].last_ns) : r->counts->reason_last_ns[i];
 		uint64_t n = r->counts->reason[i] + ics_engine_reason_count(r->engine, (enum ics_reason)i);
 
 		if (n == 0)
