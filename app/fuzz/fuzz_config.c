@@ -52,7 +52,7 @@ check_config(const struct ics_config *c)
 	check_between("devices", c->port.n_devices, 0, ICS_CONFIG_DEVICES_MAX);
 	for (unsigned i = 0; i < c->port.n_devices; i++)
 		check_text(c->port.device[i], sizeof(c->port.device[i]));
-	FUZZ_CHECK(memchr(c->worker.cpus, 0, sizeof(c->worker.cpus)) != NULL, "CPUs without end");
+	check_text(c->worker.cpus, sizeof(c->worker.cpus));
 	check_text(c->eal.file_prefix, sizeof(c->eal.file_prefix));
 	FUZZ_CHECK(is_pow2(c->worker.ring_urgent) && is_pow2(c->worker.ring_bulk), "rings of %u and %u",
 		   c->worker.ring_urgent, c->worker.ring_bulk);

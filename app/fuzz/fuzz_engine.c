@@ -149,7 +149,7 @@ check_anomaly(const struct run *r, const struct ics_anomaly *a)
 	FUZZ_CHECK(a->count != 0 && a->count >= a->n_frames, "%llu messages, %u frames", (unsigned long long)a->count,
 		   a->n_frames);
 	for (unsigned i = 0; i < a->n_frames; i++)
-		FUZZ_CHECK(a->frame_no[i] <= r->frame_no && (i == 0 || a->frame_no[i] >= a->frame_no[i - 1]),
+		FUZZ_CHECK(a->frame_no[i] <= r->frame_no && (i == 0 || a->frame_no[i] > a->frame_no[i - 1]),
 			   "frame %llu", (unsigned long long)a->frame_no[i]);
 	FUZZ_CHECK(a->first_ns <= a->last_ns, "first seen after last");
 }

@@ -3,11 +3,11 @@
  */
 #include "ics_inspect.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 /* an RA without options: 40 + 16 octets, checksum not looked at here */
 #define RA6                                                                                                            \

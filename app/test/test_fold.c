@@ -1,11 +1,11 @@
 /* The repeat cache: which copies go at once, which wait, and that none is lost. Also the set of known routers. */
 #include "ics_fold.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 #define MS 1000000ull
 

@@ -3,12 +3,12 @@
  */
 #include "ics_inspect.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 #define ETHER                                                                                                          \
 	"333300000001"                                                                                                 \

@@ -1,11 +1,11 @@
 /* Bounds, sums, hashes and text forms of lib/wire. */
 #include "ics_wire.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 static void
 test_view_reads_zero_beyond_its_end(void **state)

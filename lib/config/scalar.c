@@ -98,6 +98,8 @@ read_cpus(const char *text, char *out, size_t size)
 
 	if (strlen(text) >= size || strlen(text) >= sizeof(copy))
 		return "is too long";
+	if (text[strspn(text, "0123456789-, \t")] != '\0')
+		return "is no list of CPU numbers";
 	strcpy(copy, text);
 	while (text[0] != '\0' && (range = ics_config_next_element(&rest)) != NULL) {
 		char *dash = strchr(range, '-');

@@ -108,6 +108,7 @@ ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const 
 	uint64_t bit = 1ull << msg->class;
 	bool valid = msg->strict || msg->lenient;
 
+	s->shared.message++;
 	if (!(s->classes & bit) || change->segment == NULL)
 		return;
 	for (unsigned i = 0; i < N_DETECTORS; i++)
@@ -119,6 +120,7 @@ void
 ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment,
 		     uint8_t type)
 {
+	s->shared.message++;
 	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
 		if (s->d[i].ops->hidden != NULL)
 			s->d[i].ops->hidden(&s->d[i], msg, segment, type);
@@ -128,6 +130,7 @@ void
 ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment)
 {
 	s->data_seen = true;
+	s->shared.message++;
 	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
 		if (s->d[i].ops->data != NULL)
 			s->d[i].ops->data(&s->d[i], msg, segment);

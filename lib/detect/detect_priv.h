@@ -15,6 +15,7 @@ struct ics_episode;
 
 /* What detectors tell each other. */
 struct ics_detect_shared {
+	uint64_t message; /* running number of the message at hand */
 	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
@@ -82,6 +83,7 @@ struct ics_episode {
 	uint64_t interval_ns; /* between updates that change nothing but counts */
 	uint64_t published_ns;
 	uint64_t signature; /* of what was published */
+	uint64_t noted;     /* running number of the latest message that counts: one message counts once */
 };
 
 struct ics_episode *ics_episode_find(struct ics_detector *d, uint32_t segment, const struct ics_ip *addr);

@@ -177,7 +177,10 @@ ics_episode_refresh(struct ics_episode *ep, uint64_t signature)
 void
 ics_episode_update(struct ics_episode *ep, const struct ics_msg *msg, uint64_t signature)
 {
-	ics_anomaly_note_frame(ep->a, msg->rec, msg->frame, msg->frame_no);
+	if (ep->noted != ep->det->shared->message) {
+		ep->noted = ep->det->shared->message;
+		ics_anomaly_note_frame(ep->a, msg->rec, msg->frame, msg->frame_no);
+	}
 	ics_anomaly_touch(ep->det->store, ep->a);
 	ics_episode_refresh(ep, signature);
 }
