@@ -15,7 +15,7 @@ struct ics_episode;
 
 /* What detectors tell each other. */
 struct ics_detect_shared {
-	uint64_t message; /* running number of the message at hand */
+	uint64_t message;                     /* running number of the message at hand */
 	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
