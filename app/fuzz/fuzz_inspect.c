@@ -136,9 +136,6 @@ check_frame(const struct ics_inspect *in, const struct input *input, struct ics_
 	check_peek(in, &input->frame, pkt);
 	if (input->frame.cap_len == input->whole.cap_len)
 		return;
-	/* A fragment that may hide a message: that it hides none shows behind the cut. */
-	if (pkt->flags & ICS_PKT_EVASION && !(whole.flags & (ICS_PKT_ICMP | ICS_PKT_EVASION)))
-		return;
 	/* A rule that only the whole frame can break, such as a checksum, may have stopped the walk before others. */
 	if (!is_subset(&pkt->reasons, &whole.reasons) && is_subset(&whole.reasons, &pkt->reasons)) {
 		print_new(&pkt->reasons, &whole.reasons);

@@ -59,7 +59,7 @@ chain_has(struct walk *w, const struct chain *c, uint32_t n, enum step *step)
 		if (walk_has(w, c->off, n))
 			return true;
 		/* Not captured, or not in the frame (ip6_truncated): what is missing hides nothing from anybody. */
-		pkt->flags |= ICS_PKT_CAP_TRUNC | ICS_PKT_UNPARSED;
+		pkt->flags = (pkt->flags & ~(uint32_t)ICS_PKT_EVASION) | ICS_PKT_CAP_TRUNC | ICS_PKT_UNPARSED;
 		pkt->proto = c->next;
 		*step = walk_done(w, (uint64_t)c->off + n > w->end ? ICS_CLASS_malformed : ICS_CLASS_ip6_other);
 		return false;
