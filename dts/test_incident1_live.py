@@ -80,7 +80,7 @@ def ordinary_life(net, seconds):
         turn += 1
         assert net.ping("h1", lab.FAR) and net.ping("h2", lab.HOST_GUA["h1"])
         assert net.ping("h2", lab.ROUTER_LL + "%eth0")
-        extra = f"2001:db8:1::{turn:x}:77/64"
+        extra = f"2001:db8:1::{turn % 5:x}:77/64"  # a new one each time would be a host with too many addresses
         net.run("ip", "-n", net.ns("h1"), "addr", "add", extra, "dev", "eth0")
         net.run("ip", "-n", net.ns("h2"), "-6", "neigh", "flush", "dev", "eth0")
         time.sleep(2.2)
