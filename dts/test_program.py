@@ -155,6 +155,7 @@ def test_same_findings_as_the_reader(reader):
         wait_for_output(scope, "capture read")
         got = scope.anomalies()
         assert {k: v for k, v in scope.ask("/icmpscope/classes").items()} == want["classes"]
+        assert {k: v for k, v in scope.ask("/icmpscope/reasons").items() if v != 0} == want["reasons"]
     assert [(a["name"], a["variant"], a["severity"], a["state"], a["count"], a["says"]) for a in got] == \
         [(a["name"], a["variant"], a["severity"], a["state"], a["count"], a["says"]) for a in want["anomalies"]]
 

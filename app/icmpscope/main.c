@@ -193,6 +193,7 @@ prepare_shared(void)
 	run.shared.ring_urgent = c->worker.ring_urgent;
 	run.shared.ring_bulk = c->worker.ring_bulk;
 	run.shared.decode = c->decode;
+	run.shared.validate.link_mtu = c->detect.link_mtu;
 	clock_init(&run.shared.clock, rte_rdtsc(), rte_get_tsc_hz());
 	run.engine = ics_engine_new(c, random[0]);
 	if (run.engine == NULL) {

@@ -64,6 +64,7 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 		goto fail;
 	w->inspect = (struct ics_inspect){
 		.decode = shared->decode,
+		.validate = shared->validate,
 		.counters = &w->counters,
 		.known = &shared->known,
 		.sink = {.push = ics_ring_push, .ctx = w->ring},

@@ -12,7 +12,7 @@
 #include "ics_inspect.h"
 #include "ics_ring.h"
 
-#define WORKER_BURST 64
+#define WORKER_BURST 32
 /* Frames in several buffers are copied together up to this length. */
 #define WORKER_SCRATCH 9728
 
@@ -26,6 +26,7 @@ struct worker_shared {
 	bool capture_time; /* every device is a capture that is played once */
 	uint32_t ring_urgent, ring_bulk;
 	struct ics_decode_conf decode;
+	struct ics_validate_conf validate;
 	_Atomic bool stop;
 };
 
