@@ -240,19 +240,11 @@ init(struct ics_detector *d)
 	return ics_table_init(d->state, sizeof(struct responder), 10, RESPONDERS_MAX, ics_hash_mix(d->seed, 1));
 }
 
-static void
-fini(struct ics_detector *d)
-{
-	if (d->state != NULL)
-		ics_table_fini(d->state);
-	free(d->state);
-}
-
 const struct ics_detector_ops ics_det_dad_denial = {
 	.classes = 1ull << ICS_CLASS_nd_na,
 	.episode_len = sizeof(struct episode),
 	.init = init,
-	.fini = fini,
+	.fini = ics_detector_drop_table,
 	.message = on_message,
 	.dad_over = on_dad_over,
 	.render = render,

@@ -176,15 +176,6 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->high_ns + CLEAR_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 static int
 init(struct ics_detector *d)
 {
@@ -201,6 +192,6 @@ const struct ics_detector_ops ics_det_nd_scan = {
 	.init = init,
 	.message = on_message,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

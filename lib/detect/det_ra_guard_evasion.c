@@ -261,21 +261,12 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->last_ns + CLEAR_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_ra_guard_evasion = {
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,
 	.hidden = on_hidden,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

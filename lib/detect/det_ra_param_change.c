@@ -287,20 +287,11 @@ due(const struct ics_episode *ep)
 	return e->n_good != 0 ? e->good_ns + CLEAR_NS : e->change_ns + DAY_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_ra_param_change = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
 	.message = on_ra,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

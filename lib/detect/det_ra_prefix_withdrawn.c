@@ -424,15 +424,6 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->event_ns + DAY_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 static int
 init(struct ics_detector *d)
 {
@@ -459,6 +450,6 @@ const struct ics_detector_ops ics_det_ra_prefix_withdrawn = {
 	.fini = fini,
 	.message = on_ra,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

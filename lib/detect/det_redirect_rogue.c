@@ -217,15 +217,6 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->last_ns + DEDUP_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 static int
 init(struct ics_detector *d)
 {
@@ -235,21 +226,13 @@ init(struct ics_detector *d)
 	return ics_table_init(d->state, sizeof(struct chain), 20, CHAIN_MAX, ics_hash_mix(d->seed, 1));
 }
 
-static void
-fini(struct ics_detector *d)
-{
-	if (d->state != NULL)
-		ics_table_fini(d->state);
-	free(d->state);
-}
-
 const struct ics_detector_ops ics_det_redirect_rogue = {
 	.classes = 1ull << ICS_CLASS_nd_redirect,
 	.episode_len = sizeof(struct episode),
 	.init = init,
-	.fini = fini,
+	.fini = ics_detector_drop_table,
 	.message = on_message,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

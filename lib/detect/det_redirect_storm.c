@@ -188,15 +188,6 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->last_ns + CLEAR_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 static int
 init(struct ics_detector *d)
 {
@@ -226,6 +217,6 @@ const struct ics_detector_ops ics_det_redirect_storm = {
 	.message = on_message,
 	.copies = on_copies,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

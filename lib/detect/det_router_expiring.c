@@ -348,15 +348,6 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->r.expires_ns + GIVE_UP_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_router_expiring = {
 	.classes = 1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_na,
 	.episode_len = sizeof(struct episode),
@@ -364,6 +355,6 @@ const struct ics_detector_ops ics_det_router_expiring = {
 	.fini = fini,
 	.message = on_message,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

@@ -377,15 +377,6 @@ due(const struct ics_episode *ep)
 	return e->affirmed || !e->effective ? e->r0_ns[0] + e->quiet_ns : UINT64_MAX;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 static int
 init(struct ics_detector *d)
 {
@@ -402,6 +393,6 @@ const struct ics_detector_ops ics_det_router_flag_cleared = {
 	.init = init,
 	.message = on_message,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

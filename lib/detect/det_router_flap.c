@@ -204,20 +204,11 @@ due(const struct ics_episode *ep)
 	return e->last_ns + (e->fast ? FAST_CLEAR_NS : SLOW_CLEAR_NS);
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_router_flap = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
 	.message = on_message,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

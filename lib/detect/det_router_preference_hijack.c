@@ -347,20 +347,11 @@ due(const struct ics_episode *ep)
 	return t;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_router_preference_hijack = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
 	.message = on_ra,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

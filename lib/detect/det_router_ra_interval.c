@@ -283,15 +283,6 @@ due(const struct ics_episode *ep)
 	return e->r.last_ra_ns + e->r.last_nonzero_lifetime_s * NS_PER_S + GONE_NS;
 }
 
-static bool
-on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
-{
-	if (now_ns < due(ep))
-		return true;
-	ics_episode_close(ep);
-	return false;
-}
-
 const struct ics_detector_ops ics_det_router_ra_interval = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
@@ -299,6 +290,6 @@ const struct ics_detector_ops ics_det_router_ra_interval = {
 	.fini = fini,
 	.message = on_ra,
 	.render = render,
-	.timer = on_timer,
+	.timer = ics_episode_expire,
 	.due = due,
 };

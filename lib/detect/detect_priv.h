@@ -106,6 +106,10 @@ void ics_episode_refresh(struct ics_episode *ep, uint64_t signature);
 /* Sets the timer by ops->due(). */
 void ics_episode_rearm(struct ics_episode *ep);
 void ics_episode_close(struct ics_episode *ep);
+/* Timer callback of detectors whose findings are over when due() says so. */
+bool ics_episode_expire(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns);
+/* Fini callback of detectors whose state is one table. */
+void ics_detector_drop_table(struct ics_detector *d);
 void ics_episode_settle_all(struct ics_detector *d);
 
 /* neighbor.c ---- who may do what others may not */

@@ -4,6 +4,8 @@
  */
 #include "detect_priv.h"
 
+#include <stdlib.h>
+
 /* Changes of counts alone are shown this often at most, unless the detector says otherwise; the first messages are
  * shown at once.
  */
@@ -198,6 +200,23 @@ ics_episode_close(struct ics_episode *ep)
 	ics_anomaly_clear(d->store, ep->a, clock->now_ns - clock->offset_ns);
 	d->info.cleared++;
 	ics_table_remove(&d->episodes, ep->index);
+}
+
+bool
+ics_episode_expire(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
+{
+	if (now_ns < d->ops->due(ep))
+		return true;
+	ics_episode_close(ep);
+	return false;
+}
+
+void
+ics_detector_drop_table(struct ics_detector *d)
+{
+	if (d->state != NULL)
+		ics_table_fini(d->state);
+	free(d->state);
 }
 
 void
