@@ -242,6 +242,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 
 		ics_fact_set_seconds(a, "full_in_s", left_s * 1000);
 		say_left(a, left_s);
+	} else if (ics_fact_find(a, "full_in_s") != NULL) {
+		ics_fact_set_seconds(a, "full_in_s", 0);
 	}
 	if (worst[0] != '\0')
 		ics_say(a, " Stop what makes routes come and go at %s", worst);
@@ -320,14 +322,17 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 {
 	struct episode *e = (struct episode *)ep;
 	const struct ics_segment *seg = ics_model_segment(d->model, ep->segment);
+	struct tally t;
 
 	if (now_ns < e->due_ns)
 		return true;
-	count_hosts(d, seg, &e->tally);
-	if (e->tally.worst < share(d, HALF)) {
+	count_hosts(d, seg, &t);
+	if (t.worst < share(d, HALF)) {
+		/* It goes on telling how far it had come. */
 		ics_episode_close(ep);
 		return false;
 	}
+	e->tally = t;
 	e->due_ns = now_ns + REPASS_NS;
 	ics_episode_refresh(ep, signature_of(d, e));
 	return true;

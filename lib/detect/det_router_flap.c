@@ -111,6 +111,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	char text[ICS_FACT_TEXT_LEN], ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN];
 	unsigned n = kept(&e->cycles), by_na = 0;
 	unsigned shown = e->fast ? e->fast_cycles : e->slow_cycles;
+	/* Earlier ones are not kept: there were as many, or more. */
+	bool at_least = shown == ICS_ROUTER_CYCLES && e->cycles.total > ICS_ROUTER_CYCLES;
 
 	for (unsigned i = 0; i < n; i++)
 		by_na += cycle_back(&e->cycles, i)->by_na;
@@ -134,11 +136,14 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "hosts", e->hosts);
 
 	a->says[0] = '\0';
-	ics_say(a, "Hosts lost %s as IPv6 gateway and got it back %u times within %s (%s%s%s)",
-		ics_ip_format(&e->router.addr, ip), shown, e->fast ? "10 minutes" : "24 hours",
-		by_na != n ? "router advertisements with lifetime 0" : "", by_na != n && by_na != 0 ? ", " : "",
+	ics_say(a, "Hosts lost %s as IPv6 gateway and got it back %s%u times within %s (%s%s%s)",
+		ics_ip_format(&e->router.addr, ip), at_least ? "at least " : "", shown,
+		e->fast ? "10 minutes" : "24 hours", by_na != n ? "router advertisements with lifetime 0" : "",
+		by_na != n && by_na != 0 ? ", " : "",
 		by_na != 0 ? "neighbor advertisements with the router flag clear" : "");
 	ics_say(a, "; %u host%s on this segment.", e->hosts, e->hosts == 1 ? " is" : "s are");
+	if (at_least)
+		ics_say(a, " Since start it happened %u times.", (unsigned)e->cycles.total);
 	ics_say(a,
 		" Windows hosts stop accepting routes after about %u of them, until their link bounces; at least %u "
 		"were used up since start.",
