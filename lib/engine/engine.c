@@ -99,6 +99,7 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	if (rec->flags & ICS_REC_COPIES) {
 		ics_anomaly_add_copies(e->anomalies, rec->frame_hash, 1 + (uint64_t)rec->repeats, rec->ts_ns);
 		ics_engine_add_stateful_copies(e, rec);
+		ics_model_copies(e->model, seg, rec);
 		ics_detectors_copies(e->detectors, rec, seg);
 		return;
 	}

@@ -292,6 +292,10 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	if (msg->class == ICS_CLASS_nd_na)
 		m->proves = (msg->na.flags & ICS_NA_FLAG_SOLICITED) != 0 && !ics_ip6_is_multicast(msg->dst.b);
 	out->ra = NULL;
+	out->query = NULL;
+	/* Of queries that hosts discard it is kept why. */
+	if (s != NULL && msg->class == ICS_CLASS_mld_query)
+		out->query = ics_query_heard(m, seg_by_id(m, s->id), msg);
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;
 	seg = seg_by_id(m, s->id);
@@ -318,4 +322,11 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	default:
 		break;
 	}
+}
+
+void
+ics_model_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec)
+{
+	if (seg != NULL && rec->class == ICS_CLASS_mld_query)
+		ics_query_copies(m, seg, rec);
 }

@@ -8,6 +8,7 @@
 #include "ics_config.h"
 #include "ics_msg.h"
 #include "ics_prefix.h"
+#include "ics_querier.h"
 #include "ics_route.h"
 #include "ics_sketch.h"
 #include "ics_table.h"
@@ -232,6 +233,7 @@ struct ics_change {
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
 	struct ics_binding_note note;
+	const struct ics_query_event *query; /* of an MLD query; NULL: another message, or not enough of it */
 };
 
 struct ics_model;
@@ -324,6 +326,10 @@ const struct ics_routelog *ics_model_routelog(const struct ics_model *m, uint32_
 const struct ics_router_cycles *ics_model_router_cycles(struct ics_model *m, uint32_t segment,
 							const struct ics_ip *addr);
 bool ics_model_is_gateway(const struct ics_model *m, const struct ics_ip *addr); /* in detect.gateways */
+/* NULL: no query was heard there. */
+const struct ics_queriers *ics_model_queriers(const struct ics_model *m, uint32_t segment);
+/* Further copies of a message that went before (ICS_REC_COPIES). */
+void ics_model_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec);
 /* While a segment is younger than detect.learn_s, what is new on it is not news. */
 bool ics_model_is_learning(const struct ics_model *m, const struct ics_segment *seg);
 

@@ -42,6 +42,7 @@ ics_model_free(struct ics_model *m)
 {
 	if (m == NULL)
 		return;
+	ics_queriers_fini(m);
 	ics_routes_fini(m);
 	ics_table_fini(&m->segments);
 	ics_table_fini(&m->routers);

@@ -18,6 +18,7 @@ struct seg_entry {
 	uint32_t prefixes;
 	uint32_t routes;
 	struct ics_routelog *routelog;
+	struct ics_queriers *queriers; /* NULL: no query was heard */
 	struct ics_segment s;
 };
 
@@ -55,6 +56,7 @@ struct ics_model {
 	struct ics_table segments, routers, hosts, bindings;
 	struct ics_table prefixes, advertisers;
 	struct ics_ra_view ra; /* of the latest RA */
+	struct ics_query_event query; /* of the latest query */
 	uint64_t prefix_seed;
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
@@ -127,6 +129,12 @@ void ics_route_created(struct ics_model *m, struct seg_entry *seg, struct router
 /* The prefixes and routes of a strict RA; e: its sender, NULL when there is no room for it. */
 void ics_routes_heard(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, const struct ics_msg *msg,
 		      struct ics_change *out);
+
+/* querier.c */
+void ics_queriers_fini(struct ics_model *m);
+/* Learns from a query, valid or not; NULL: there is not enough of it. */
+const struct ics_query_event *ics_query_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg);
+void ics_query_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec);
 
 /* host.c. The host configures its addresses from the start: its link came up. */
 void ics_host_booted(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint64_t ts_ns);
