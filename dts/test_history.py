@@ -13,20 +13,11 @@ import time
 
 import pytest
 from conftest import VECTORS, program
+from ctl import ctl
 from scope import Scope
 
 INCIDENT1 = VECTORS / "incident1.pcap"
 HOST, MAC = "fe80::10", "00:00:5e:00:53:10"
-
-
-def ctl(*args, status=0):
-    r = subprocess.run([str(program("icmpscopectl")), *map(str, args)], capture_output=True, text=True, timeout=30,
-                       stdin=subprocess.DEVNULL)
-    assert "Sanitizer" not in r.stderr and "runtime error" not in r.stderr, r.stderr
-    assert r.returncode == status, (r.returncode, r.stdout, r.stderr)
-    if status != 0:
-        assert r.stdout == "" and r.stderr.startswith("icmpscopectl: ") and r.stderr.count("\n") == 1, r
-    return r.stdout if status == 0 else r.stderr
 
 
 def rows(path, *query):

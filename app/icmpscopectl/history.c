@@ -9,12 +9,10 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_INI "/etc/icmpscope.ini"
 #define TIME_STRLEN 32
 
 const char ctl_history_help[] = "\n"
@@ -24,7 +22,7 @@ const char ctl_history_help[] = "\n"
 				"  --at TIME    2026-05-12T08:30 (UTC), with seconds if you like, or seconds\n"
 				"               since 1970\n"
 				"  --file FILE  the history; without it history.file of the settings decides\n"
-				"  -c FILE      settings; " DEFAULT_INI " where it exists\n"
+				"  -c FILE      settings; " CTL_DEFAULT_INI " where it exists\n"
 				"  --json       one JSON document instead of a table\n"
 				"\n"
 				"FROM is the first message with which the MAC used the address, TO the latest,\n"
@@ -49,40 +47,6 @@ struct answer {
 	struct ics_ip addr; /* of the row before */
 };
 
-/* "2026-05-12T08:30[:SS][Z]" or seconds. */
-static bool
-parse_time(const char *text, uint64_t *ns)
-{
-	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
-					      "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-	char *end;
-
-	if (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789") == strlen(text)) {
-		unsigned long long s;
-
-		errno = 0;
-		s = strtoull(text, &end, 10);
-		if (errno != 0 || s > INT64_MAX / 1000000000u)
-			return false;
-		*ns = s * 1000000000u;
-		return true;
-	}
-	for (unsigned i = 0; i < ICS_ARRAY_LEN(formats); i++) {
-		struct tm tm = {0};
-		const char *rest = strptime(text, formats[i], &tm);
-		time_t t;
-
-		if (rest == NULL || (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0))
-			continue;
-		t = timegm(&tm);
-		if (t < 0 || (uint64_t)t > INT64_MAX / 1000000000u)
-			return false;
-		*ns = (uint64_t)t * 1000000000u;
-		return true;
-	}
-	return false;
-}
-
 static int
 parse(int argc, char **argv, struct question *q)
 {
@@ -101,7 +65,7 @@ parse(int argc, char **argv, struct question *q)
 	while ((c = getopt_long(argc, argv, ":c:", longs, NULL)) != -1) {
 		switch (c) {
 		case AT:
-			if (!parse_time(optarg, &q->at_ns))
+			if (!ctl_parse_time(optarg, &q->at_ns))
 				return ctl_complain(CTL_USAGE,
 						    "--at %.60s: 2026-05-12T08:30 (UTC, with seconds if you like) or "
 						    "seconds since 1970 are allowed",
@@ -137,7 +101,7 @@ parse(int argc, char **argv, struct question *q)
 static int
 find_file(struct question *q, struct ics_config *conf)
 {
-	const char *ini = q->config != NULL ? q->config : DEFAULT_INI;
+	const char *ini = q->config != NULL ? q->config : CTL_DEFAULT_INI;
 	char err[ICS_CONFIG_ERR_LEN];
 
 	if (q->file != NULL)

@@ -8,13 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PAGE_ARGS "[--start N] [--count N | --all] [--json]"
+
 static const struct {
 	const char *name, *args, *text;
-	const char *help; /* of --help behind the name */
 	ctl_fn fn;
+	unsigned options; /* CTL_OPT_*: for --help */
+	const char *help; /* of --help behind the name instead of options */
 } commands[] = {
+	{"status", "[--json]", "is it well, what has it seen and found", ctl_status, 0, NULL},
+	{"anomalies", "[--follow] [--since TIME] [--long] [--json]", "what was found", ctl_anomalies, CTL_OPT_FOLLOW,
+	 NULL},
+	{"explain", "NAME [--json]", "what a detector or a rule is about, and what to do", ctl_explain, 0, NULL},
+	{"routers", PAGE_ARGS, "the routers that were heard", ctl_family, CTL_OPT_PAGE, NULL},
+	{"prefixes", PAGE_ARGS, "what routers announce", ctl_family, CTL_OPT_PAGE, NULL},
+	{"neighbors", PAGE_ARGS, "which MAC holds which address", ctl_family, CTL_OPT_PAGE, NULL},
+	{"hosts", PAGE_ARGS, "the machines that were heard", ctl_family, CTL_OPT_PAGE, NULL},
+	{"segments", PAGE_ARGS, "the networks behind the tap", ctl_family, CTL_OPT_PAGE, NULL},
+	{"counters", "[--worker N] [--json]", "frames by class, exact", ctl_counters, CTL_OPT_WORKER, NULL},
+	{"reasons", "[--worker N] [--json]", "messages by the rule that they break, exact", ctl_reasons, CTL_OPT_WORKER,
+	 NULL},
+	{"workers", PAGE_ARGS, "what each worker does and loses", ctl_family, CTL_OPT_PAGE, NULL},
+	{"ports", PAGE_ARGS, "what each port received and lost", ctl_family, CTL_OPT_PAGE, NULL},
+	{"detectors", PAGE_ARGS, "what is looked for, and what is not assessed", ctl_family, CTL_OPT_PAGE, NULL},
 	{"history", "ADDRESS|MAC [--at TIME] [--file FILE] [--json]", "who had an address when, what a MAC had when",
-	 ctl_history_help, ctl_history},
+	 ctl_history, 0, ctl_history_help},
+	{"check", "[--warning N] [--critical N]", "one line for Nagios; exit status 0 to 3", ctl_check, CTL_OPT_LIMITS,
+	 NULL},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -46,6 +66,19 @@ help(void)
 	return fflush(stdout) == 0 ? CTL_ANSWERED : CTL_FAILED;
 }
 
+static int
+help_of(unsigned i)
+{
+	printf("usage: icmpscopectl %s %s\n", commands[i].name, commands[i].args);
+	if (commands[i].help != NULL) {
+		fputs(commands[i].help, stdout);
+	} else {
+		printf("\n%c%s.\n\n", commands[i].text[0] - 'a' + 'A', commands[i].text + 1);
+		ctl_options_help(commands[i].options);
+	}
+	return fflush(stdout) == 0 ? CTL_ANSWERED : CTL_FAILED;
+}
+
 static bool
 wants_help(int argc, char **argv)
 {
@@ -67,10 +100,8 @@ main(int argc, char **argv)
 	for (unsigned i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		if (wants_help(argc - 2, argv + 2)) {
-			printf("usage: icmpscopectl %s %s\n%s", commands[i].name, commands[i].args, commands[i].help);
-			return CTL_ANSWERED;
-		}
+		if (wants_help(argc - 2, argv + 2))
+			return help_of(i);
 		return commands[i].fn(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_USAGE, "unknown command %.60s (icmpscopectl --help)", argv[1]);

@@ -160,6 +160,12 @@ ics_detectors_settle(struct ics_detectors *s)
 }
 
 const struct ics_detector_info *
+ics_detector_row(unsigned i)
+{
+	return i < N_DETECTORS ? &table[i].info : NULL;
+}
+
+const struct ics_detector_info *
 ics_detectors_info(struct ics_detectors *s, unsigned i)
 {
 	if (i >= N_DETECTORS)

@@ -41,6 +41,8 @@ void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
 void ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg);
 /* Brings the evidence of anomalies up to date where updates were held back because they came too fast. */
 void ics_detectors_settle(struct ics_detectors *s);
+/* Row i of the table of detectors, without an instance: state "on", counters 0. NULL past the last. */
+const struct ics_detector_info *ics_detector_row(unsigned i);
 /* Detector i with its counters, NULL past the last. */
 const struct ics_detector_info *ics_detectors_info(struct ics_detectors *s, unsigned i);
 

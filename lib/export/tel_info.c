@@ -106,6 +106,7 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	reply_text(r, "mode", "%s", src->mode);
 	reply_text(r, "sandbox", "%s", src->sandbox);
 	reply_text(r, "started", "%s", ics_report_time(src->start_ns, when));
+	reply_uint(r, "now_ns", ics_model_clock(ics_engine_model(src->engine))->now_ns);
 	reply_uint(r, "uptime_s", src->uptime_ns / 1000000000ull);
 	add_conservation(src, r);
 	add_ports(src, r);

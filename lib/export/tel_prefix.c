@@ -12,6 +12,13 @@ static const struct reply_column columns[] = {
 	{"last_ns", false}, {"valid_until_ns", false}, {"active", false},
 };
 
+/* For ever is the largest number that JSON readers with signed integers take. */
+static uint64_t
+deadline(uint64_t ns)
+{
+	return ns < INT64_MAX ? ns : INT64_MAX;
+}
+
 static const struct ics_segment_key *
 key_of(const struct ics_model *m, const struct ics_prefix *p)
 {
@@ -78,8 +85,8 @@ tel_prefix_info(const struct ics_export_source *src, const char *params, struct 
 	reply_uint(r, "misses", ics_prefix_misses(m, p));
 	reply_uint(r, "valid_s", p->valid_s);
 	reply_uint(r, "preferred_s", p->preferred_s);
-	reply_uint(r, "valid_until_ns", p->valid_until_ns);
-	reply_uint(r, "preferred_until_ns", p->preferred_until_ns);
+	reply_uint(r, "valid_until_ns", deadline(p->valid_until_ns));
+	reply_uint(r, "preferred_until_ns", deadline(p->preferred_until_ns));
 	reply_uint(r, "count", p->count);
 	reply_uint(r, "announcements", p->rounds);
 	reply_uint(r, "first_ns", p->first_ns);
@@ -106,7 +113,7 @@ put_row(const struct ics_export_source *src, const struct ics_prefix *p, struct 
 	reply_cell(r, p->count);
 	reply_cell(r, ics_prefix_misses(m, p));
 	reply_cell(r, p->last_ns);
-	reply_cell(r, p->valid_until_ns);
+	reply_cell(r, deadline(p->valid_until_ns));
 	reply_cell(r, ics_prefix_is_active(p, now_of(src)));
 }
 

@@ -31,6 +31,8 @@ int ics_report_json(FILE *out, const struct ics_report *r);
 int ics_report_text(FILE *out, const struct ics_report *r);
 /* One anomaly in the voice of the design, without trailing blank line. */
 void ics_report_anomaly_text(FILE *out, const struct ics_anomaly *a);
+/* Text in indented lines of 78 columns; a sentence starts a line of its own. */
+void ics_report_wrap(FILE *out, const char *text);
 /* "2016-05-12T00:21:10.543000Z"; buf of 32 bytes. */
 char *ics_report_time(uint64_t ns, char buf[static 32]);
 /* "VLAN 10, port 0", "port 0 untagged", "VLAN 100.10, port 0" */

@@ -43,8 +43,8 @@ plural(uint64_t n)
 }
 
 /* Text in lines of WIDTH columns; a sentence starts a line of its own. */
-static void
-wrap(FILE *out, const char *text)
+void
+ics_report_wrap(FILE *out, const char *text)
 {
 	size_t column = 0;
 	bool ended = false;
@@ -88,7 +88,7 @@ print_evidence(FILE *out, const struct ics_anomaly *a)
 	if (a->lenient)
 		n += (size_t)snprintf(line + n, sizeof(line) - n,
 				      ", only by messages that a conforming receiver discards");
-	wrap(out, line);
+	ics_report_wrap(out, line);
 }
 
 void
@@ -103,14 +103,14 @@ ics_report_anomaly_text(FILE *out, const struct ics_anomaly *a)
 		n += snprintf(head + n, sizeof(head) - (size_t)n, " (%s)", a->variant);
 	ics_report_segment(&a->segment, where);
 	fprintf(out, "%s%*s\n", head, WIDTH - n > (int)strlen(where) ? WIDTH - n : (int)strlen(where) + 1, where);
-	wrap(out, a->says);
+	ics_report_wrap(out, a->says);
 	if (a->muted)
-		wrap(out, "Under maintenance: recorded, raises nothing.");
+		ics_report_wrap(out, "Under maintenance: recorded, raises nothing.");
 	if (a->state == ICS_ANOMALY_CLEARED) {
 		char line[64];
 
 		snprintf(line, sizeof(line), "Cleared at %s.", ics_report_time(a->cleared_ns, when));
-		wrap(out, line);
+		ics_report_wrap(out, line);
 	}
 	print_evidence(out, a);
 }
@@ -310,7 +310,7 @@ print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *
 	}
 	fclose(to);
 	if (any)
-		wrap(out, line);
+		ics_report_wrap(out, line);
 	free(line);
 }
 
@@ -330,12 +330,12 @@ print_looked_at(FILE *out, const struct ics_report *r)
 		 grouped(r->counts->frames, n[0]), plural(r->counts->frames), grouped(r->counts->control, n[1]),
 		 plural(r->counts->control), grouped(s.segments, n[2]), plural(s.segments), grouped(s.routers, n[3]),
 		 plural(s.routers), grouped(s.hosts, n[4]), plural(s.hosts), s.bindings, s.bindings == 1 ? "" : "es");
-	wrap(out, line);
+	ics_report_wrap(out, line);
 	print_detectors(out, r->engine, "on", "assessed by");
 	print_detectors(out, r->engine, "muted", "muted (recorded, raises nothing)");
 	print_detectors(out, r->engine, "not_assessed", "not assessed (nothing to judge by was seen)");
 	if (s.routers == 0)
-		wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
+		ics_report_wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
 			  "detect.gateways names one");
 	if (s.segment_drops + s.router_drops + s.router_evictions + s.host_evictions + s.binding_evictions > 0) {
 		snprintf(line, sizeof(line),
@@ -343,12 +343,12 @@ print_looked_at(FILE *out, const struct ics_report *r)
 			 grouped(s.segment_drops, n[0]), plural(s.segment_drops), grouped(s.router_drops, n[1]),
 			 plural(s.router_drops), grouped(s.router_evictions, n[2]), plural(s.router_evictions),
 			 grouped(s.host_evictions, n[3]), plural(s.host_evictions));
-		wrap(out, line);
+		ics_report_wrap(out, line);
 	}
 	if (a.not_opened + a.overwritten > 0) {
 		snprintf(line, sizeof(line), "and %s more findings than are kept",
 			 grouped(a.not_opened + a.overwritten, n[0]));
-		wrap(out, line);
+		ics_report_wrap(out, line);
 	}
 }
 
