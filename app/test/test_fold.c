@@ -77,16 +77,54 @@ test_storm_goes_out_at_1_10_100_1000(void **state)
 	assert_int_equal(storm(f, 5000, ICS_LANE_BULK, &records), 1000);
 	assert_int_equal(records, 4);
 	assert_int_equal(ics_fold_pending(f), 4000);
-	/* the window is still open: nothing to sweep */
-	assert_int_equal(ics_fold_sweep(f, 1500 * MS, out, 4), 0);
-	assert_int_equal(ics_fold_sweep(f, 2001 * MS, out, 4), 1);
+	/* the 1000th went 99.9 ms after the first, and a storm tells of itself 100 ms later */
+	assert_int_equal(ics_fold_sweep(f, 1199 * MS, out, 4), 0);
+	assert_int_equal(ics_fold_sweep(f, 1500 * MS, out, 4), 1);
 	assert_int_equal(1 + out[0].rec.repeats, 4000);
+	assert_int_equal(out[0].rec.min_gap_ns, MS / 10);
 	assert_true(out[0].rec.flags & ICS_REC_COPIES);
 	assert_int_equal(out[0].rec.cap_len, 0);
 	assert_int_equal(out[0].rec.ts_ns, 1000 * MS + 4999 * MS / 10);
 	assert_int_equal(out[0].lane, ICS_LANE_BULK);
 	assert_int_equal(ics_fold_pending(f), 0);
 	assert_int_equal(ics_fold_sweep(f, UINT64_MAX, out, 4), 0);
+	ics_fold_free(f);
+}
+
+/* Every 100 ms while it lasts, what came since, with the shortest gap in it; a window of a few copies stays closed. */
+static void
+test_a_storm_tells_of_itself(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	struct ics_fold_key k = key_of(3), few = key_of(4);
+	struct ics_fold_out ev, out[4];
+	uint64_t now = 1000 * MS, sent = 0;
+
+	for (unsigned i = 0; i < 9; i++)
+		offer(f, &few, now + i, ICS_LANE_BULK, &ev);
+	for (unsigned i = 0; i < 10; i++)
+		sent += offer(f, &k, now += i == 5 ? 12345 : MS, ICS_LANE_BULK, &ev);
+	assert_int_equal(sent, 10);
+	sent = 0;
+	for (unsigned i = 0; i < 50; i++)
+		sent += offer(f, &k, now += MS, ICS_LANE_BULK, &ev);
+	assert_int_equal(sent, 0);
+	assert_int_equal(ics_fold_sweep(f, now + 49 * MS, out, 4), 0);
+	assert_int_equal(ics_fold_sweep(f, now + 50 * MS, out, 4), 1);
+	assert_int_equal(out[0].rec.repeats, 49);
+	assert_int_equal(out[0].rec.min_gap_ns, 12345);
+	/* the next one has a gap of its own */
+	offer(f, &k, now += 60 * MS, ICS_LANE_BULK, &ev);
+	offer(f, &k, now += 2 * MS, ICS_LANE_BULK, &ev);
+	assert_int_equal(ics_fold_sweep(f, now + 10 * MS, out, 4), 0);
+	assert_int_equal(ics_fold_sweep(f, now + 90 * MS, out, 4), 1);
+	assert_int_equal(out[0].rec.repeats, 1);
+	assert_int_equal(out[0].rec.min_gap_ns, 2 * MS);
+	/* the nine go when their window is over */
+	assert_int_equal(ics_fold_pending(f), 8);
+	assert_int_equal(ics_fold_sweep(f, 2000 * MS, out, 4), 1);
+	assert_int_equal(out[0].rec.repeats, 7);
+	assert_int_equal(out[0].rec.min_gap_ns, 1);
 	ics_fold_free(f);
 }
 
@@ -215,6 +253,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_storm_goes_out_at_1_10_100_1000),
+		cmocka_unit_test(test_a_storm_tells_of_itself),
 		cmocka_unit_test(test_first_urgent_copies_are_not_folded),
 		cmocka_unit_test(test_another_frame_or_window_is_another_message),
 		cmocka_unit_test(test_every_copy_is_delivered_once),

@@ -7,13 +7,16 @@
 #include <stdlib.h>
 
 struct slot {
-	struct ics_fold_key key; /* hash 0: free */
+	uint64_t hash; /* these five: struct ics_fold_key; 0: free */
+	uint32_t cap_len, wire_len;
+	uint16_t type, stripped_tci;
+	uint32_t gap_ns; /* shortest time between two copies since copies were last handed over without frame */
 	uint64_t first_ns, last_ns;
 	uint32_t count;   /* copies in this window */
 	uint32_t pending; /* of them: not yet handed over */
 	uint32_t next;    /* count at which the next record goes */
 	uint32_t lane;
-	uint64_t spare;
+	uint64_t due_ns;       /* when those that wait go, whatever the count */
 	struct ics_record rec; /* as last sent; the copies differ in time alone */
 } __attribute__((aligned(64)));
 
@@ -63,27 +66,35 @@ ics_fold_pending(const struct ics_fold *f)
 	return f->pending;
 }
 
-/* Hands the waiting copies of a slot over as a record without frame. */
+/* Makes of the waiting copies of a slot a record without frame. */
 static void
-flush(struct ics_fold *f, struct slot *s, struct ics_fold_out *out)
+take_copies(struct ics_fold *f, struct slot *s, struct ics_record *rec)
 {
-	out->rec = s->rec;
-	out->rec.ts_ns = s->last_ns;
-	out->rec.repeats = s->pending - 1;
-	out->rec.cap_len = 0;
-	out->rec.flags |= ICS_REC_COPIES;
-	out->lane = (enum ics_lane)s->lane;
-	out->valid = true;
+	*rec = s->rec;
+	rec->ts_ns = s->last_ns;
+	rec->repeats = s->pending - 1;
+	rec->cap_len = 0;
+	rec->flags |= ICS_REC_COPIES;
+	rec->min_gap_ns = s->gap_ns;
+	s->gap_ns = UINT32_MAX;
 	f->pending -= s->pending;
 	f->live--;
 	s->pending = 0;
 }
 
-static bool
-is_same(const struct ics_fold_key *a, const struct ics_fold_key *b)
+static void
+flush(struct ics_fold *f, struct slot *s, struct ics_fold_out *out)
 {
-	return a->hash == b->hash && a->cap_len == b->cap_len && a->wire_len == b->wire_len && a->type == b->type &&
-	       a->stripped_tci == b->stripped_tci;
+	take_copies(f, s, &out->rec);
+	out->lane = (enum ics_lane)s->lane;
+	out->valid = true;
+}
+
+static bool
+is_same(const struct slot *s, const struct ics_fold_key *k)
+{
+	return s->hash == k->hash && s->cap_len == k->cap_len && s->wire_len == k->wire_len && s->type == k->type &&
+	       s->stripped_tci == k->stripped_tci;
 }
 
 static inline struct slot *
@@ -113,13 +124,16 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 {
 	struct slot *s = set_of(f, key);
 	unsigned way = 0;
+	uint64_t gap;
 
-	for (; !is_same(&s->key, key); s++)
+	for (; !is_same(s, key); s++)
 		if (++way == ICS_FOLD_WAYS)
 			return ICS_FOLD_MISS;
 	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
 		return ICS_FOLD_MISS;
 	*rec = &s->rec;
+	gap = ts_ns - s->last_ns;
+	s->gap_ns = gap < s->gap_ns ? (uint32_t)gap : s->gap_ns;
 	s->last_ns = ts_ns;
 	if (ics_likely(++s->count < s->next)) {
 		f->live += s->pending++ == 0;
@@ -127,6 +141,7 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 		return ICS_FOLD_WAIT;
 	}
 	s->next = next_after(s->count, s->lane);
+	s->due_ns = s->count >= ICS_FOLD_STORM ? ts_ns + ICS_FOLD_STORM_NS : s->first_ns + ICS_FOLD_WINDOW_NS;
 	s->rec.ts_ns = ts_ns;
 	s->rec.repeats = s->pending;
 	*lane = (enum ics_lane)s->lane;
@@ -146,7 +161,7 @@ ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct
 
 	/* Its own slot, whose window is over; else a free one, else the one that was silent for longest. */
 	for (unsigned way = 0; way < ICS_FOLD_WAYS; way++) {
-		if (set[way].key.hash == 0 || is_same(&set[way].key, key)) {
+		if (set[way].hash == 0 || is_same(&set[way], key)) {
 			s = &set[way];
 			break;
 		}
@@ -156,7 +171,13 @@ ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct
 	evicted->valid = false;
 	if (s->pending != 0)
 		flush(f, s, evicted);
-	s->key = *key;
+	s->hash = key->hash;
+	s->cap_len = key->cap_len;
+	s->wire_len = key->wire_len;
+	s->type = key->type;
+	s->stripped_tci = key->stripped_tci;
+	s->gap_ns = UINT32_MAX;
+	s->due_ns = rec->ts_ns + ICS_FOLD_WINDOW_NS;
 	s->first_ns = s->last_ns = rec->ts_ns;
 	s->count = 1;
 	s->next = next_after(1, lane);
@@ -174,8 +195,10 @@ ics_fold_sweep(struct ics_fold *f, uint64_t now_ns, struct ics_fold_out *out, un
 
 		if (s->pending == 0)
 			continue;
-		if (now_ns == UINT64_MAX || now_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
-			flush(f, s, &out[n++]);
+		if (now_ns < s->due_ns)
+			continue;
+		s->due_ns = now_ns + ICS_FOLD_STORM_NS;
+		flush(f, s, &out[n++]);
 	}
 	return n;
 }

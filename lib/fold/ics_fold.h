@@ -1,7 +1,8 @@
 /* Repeat cache of one worker: identical messages inside a short window become a count. The first copy goes at
  * once (of urgent messages the first few, so that a short exchange keeps its order), then the 10th, 100th and
  * 1000th; what lies between rides on the next of them as repeats, or on a record of its own when the window
- * closes. Nothing is lost: every copy is delivered in a count.
+ * closes. From the 10th copy on such a record goes every 100 ms too (when the worker sweeps): how a storm grows is
+ * seen while it does. Nothing is lost: every copy is delivered in a count.
  */
 #ifndef ICS_FOLD_H
 #define ICS_FOLD_H
@@ -12,6 +13,9 @@
 #define ICS_FOLD_WAYS 4 /* slots that a message may be in */
 #define ICS_FOLD_WINDOW_NS 1000000000ull
 #define ICS_FOLD_URGENT_FREE 8
+/* So many copies in a window are a storm, of which copies are told as often as this. */
+#define ICS_FOLD_STORM 10
+#define ICS_FOLD_STORM_NS 100000000ull
 
 struct ics_fold;
 
@@ -55,8 +59,8 @@ struct ics_fold_out {
 void ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec,
 		     enum ics_lane lane, struct ics_fold_out *evicted);
 
-/* Closes at most max slots whose window is over at now_ns, or every slot that has copies waiting when
- * now_ns is UINT64_MAX. Returns how many out[] were filled. Call it when idle and once in a while.
+/* Empties at most max slots whose window is over at now_ns, or where a storm is due, or every slot that has copies
+ * waiting when now_ns is UINT64_MAX. Returns how many out[] were filled. Call it when idle and once in a while.
  */
 unsigned ics_fold_sweep(struct ics_fold *f, uint64_t now_ns, struct ics_fold_out *out, unsigned max);
 

@@ -31,8 +31,16 @@ struct ics_record {
 	uint16_t vlan_inner;
 	uint16_t wire_len; /* saturates */
 	uint16_t cap_len;  /* bytes of frame that follow */
-	uint16_t l3_off;   /* from the first byte of the frame */
-	uint16_t l4_off;   /* 0 when there is no ICMP message */
+	union {
+		struct {
+			uint16_t l3_off; /* from the first byte of the frame */
+			uint16_t l4_off; /* 0 when there is no ICMP message */
+		};
+		/* With ICS_REC_COPIES: the shortest time between two copies since the last such record of this frame; 0:
+		 * in one burst, UINT32_MAX: not known.
+		 */
+		uint32_t min_gap_ns;
+	};
 	uint16_t ilen;
 	uint8_t port;
 	uint8_t queue;
