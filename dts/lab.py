@@ -10,6 +10,7 @@ Offloads are off, so that lengths and checksums are as on a wire. Everything is 
 wait is bounded, and close() ends only processes that the lab itself started.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -55,11 +56,12 @@ def unavailable():
 
 
 class Lab:
-    made = 0
+    numbers = itertools.count(1)
 
-    def __init__(self):
-        Lab.made += 1
-        self.prefix = f"ics{os.getpid()}x{Lab.made}"
+    def __init__(self, tap=None):
+        """tap: (namespace, device) for the tap port, where it shall be another than the lab's own; must be there."""
+        self.prefix = f"ics{os.getpid()}x{next(Lab.numbers)}"
+        self.tap = tap
         self.dir = Path(tempfile.mkdtemp(prefix=self.prefix + "-"))
         self.namespaces = []
         self.processes = []
@@ -112,16 +114,24 @@ class Lab:
         self.namespaces.append(name)
         self.run("ip", "-n", self.ns(name), "link", "set", "lo", "up")
 
-    def _port(self, name, dev, mac):
-        port = f"p-{name}"
-        self.run("ip", "link", "add", dev, "netns", self.ns(name), "address", mac, "type", "veth",
+    def _port(self, name, dev, mac, owner=None):
+        """owner: the namespace's whole name, where it is not the lab's own of that name."""
+        port, owner = f"p-{name}", owner or self.ns(name)
+        self.run("ip", "link", "add", dev, "netns", owner, "address", mac, "type", "veth",
                  "peer", "name", port, "netns", self.ns("sw"))
         self.run("ip", "-n", self.ns("sw"), "link", "set", port, "master", "br0", "up")
         self.run("bridge", "-n", self.ns("sw"), "link", "set", "dev", port, "learning", "off", "flood", "on")
-        for ns, d in ((name, dev), ("sw", port)):
+        for ns, d in ((owner, dev), (self.ns("sw"), port)):
             # Some of these cannot be changed on some kernels; checksums, the one that matters, can.
-            self.run("ethtool", "-K", d, "rx", "off", "tx", "off", ns=ns)
-            self.run("ethtool", "-K", d, "tso", "off", "gso", "off", "gro", "off", ns=ns, check=False)
+            self.run("ip", "netns", "exec", ns, "ethtool", "-K", d, "rx", "off", "tx", "off")
+            self.run("ip", "netns", "exec", ns, "ethtool", "-K", d, "tso", "off", "gso", "off", "gro", "off", check=False)
+
+    def add_host(self, name, mac):
+        """A host that is not up yet; without privacy addresses."""
+        self._namespace(name)
+        self.sysctl(name, net__ipv6__conf__default__use_tempaddr=0, net__ipv6__conf__all__use_tempaddr=0)
+        self._port(name, "eth0", mac)
+        self.sysctl(name, net__ipv6__conf__eth0__use_tempaddr=0)
 
     def _build(self):
         self._namespace("sw")
@@ -130,20 +140,19 @@ class Lab:
                  "mcast_snooping", "0", "ageing_time", "0", "stp_state", "0")
         self.run("ip", "-n", self.ns("sw"), "link", "set", "br0", "up")
 
-        self._namespace("tap")
-        self.sysctl("tap", net__ipv6__conf__all__disable_ipv6=1, net__ipv6__conf__default__disable_ipv6=1)
-        self._port("tap", "tap0", "02:00:00:00:ff:01")
-        self.run("ip", "-n", self.ns("tap"), "link", "set", "tap0", "promisc", "on", "arp", "off", "up")
+        if self.tap is None:
+            self._namespace("tap")
+            self.sysctl("tap", net__ipv6__conf__all__disable_ipv6=1, net__ipv6__conf__default__disable_ipv6=1)
+            self.tap = (self.ns("tap"), "tap0")
+        self._port("tap", self.tap[1], "02:00:00:00:ff:01", owner=self.tap[0])
+        self.run("ip", "-n", self.tap[0], "link", "set", self.tap[1], "promisc", "on", "arp", "off", "up")
 
         self._namespace("rtr")
         self._port("rtr", "eth0", ROUTER_MAC)
         self.sysctl("rtr", net__ipv6__conf__all__forwarding=1, net__ipv6__conf__eth0__forwarding=1)
         self.run("ip", "-n", self.ns("rtr"), "link", "set", "eth0", "addrgenmode", "none")
         for name, mac in HOSTS.items():
-            self._namespace(name)
-            self.sysctl(name, net__ipv6__conf__default__use_tempaddr=0, net__ipv6__conf__all__use_tempaddr=0)
-            self._port(name, "eth0", mac)
-            self.sysctl(name, net__ipv6__conf__eth0__use_tempaddr=0)
+            self.add_host(name, mac)
 
     # What the LAN does
 
@@ -160,7 +169,7 @@ class Lab:
 
     def tap_received(self):
         """Frames that the kernel counted into tap0: the second opinion on what icmpscope must have seen."""
-        return int(self.run("cat", "/sys/class/net/tap0/statistics/rx_packets", ns="tap").stdout)
+        return int(self.run("ip", "netns", "exec", self.tap[0], "cat", f"/sys/class/net/{self.tap[1]}/statistics/rx_packets").stdout)
 
     def tentative(self, name):
         return self.run("ip", "-n", self.ns(name), "-6", "addr", "show", "tentative").stdout.strip() != ""
