@@ -6,7 +6,9 @@
 #define ICS_MODEL_H
 
 #include "ics_config.h"
+#include "ics_group.h"
 #include "ics_msg.h"
+#include "ics_path.h"
 #include "ics_prefix.h"
 #include "ics_querier.h"
 #include "ics_route.h"
@@ -41,6 +43,11 @@ struct ics_segment {
 	uint32_t
 		router_hosts; /* of the hosts: MACs that acted as routers (sent an RA, or an NA with the router flag) */
 	uint64_t dads;        /* detections of duplicate addresses that began */
+	struct ics_mcast_load mcast;
+	/* MLD messages, queries included: of the ten seconds that began at start_ns, and of those before. */
+	struct {
+		uint64_t start_ns, n, last_n;
+	} mld;
 	/* Solicitations for hosts known to be live, and how many of them were seen answered; in this window and the one
 	 * before.
 	 */
@@ -74,7 +81,7 @@ struct ics_router {
 	uint64_t unicast_ra_count;
 };
 
-/* A MAC that sent strict ND messages on a segment. */
+/* A MAC that sent strict ND messages, or MLD reports that switches take, on a segment. */
 #define ICS_HOST_ROUTER 0x01      /* sent an RA */
 #define ICS_HOST_ROUTER_HINT 0x02 /* sent an NA with the router flag */
 #define ICS_HOST_PROXY 0x04       /* in detect.proxies, or named another MAC than its own in what it sent */
@@ -101,6 +108,10 @@ struct ics_host {
 	uint64_t boot_ns;              /* its link came up: it began to configure addresses anew; 0: not seen */
 	uint32_t routes_base;          /* routes_created of the segment then, or when it was first heard */
 	uint32_t routes_extra;         /* made again for it alone since */
+	uint32_t member_oldest, member_newest; /* its memberships in order of joining: indexes */
+	uint16_t n_groups, n_snm;              /* memberships; of them in solicited-node groups */
+	uint32_t mld_at;                       /* ICS_COARSE(): its latest report or done; 0: never */
+	uint8_t mld_version;                   /* of its latest report; 0: none */
 };
 
 /* An address and the MAC that claims it, RFC 4861 7.2. */
@@ -231,8 +242,10 @@ struct ics_change {
 	uint32_t new_prefixes, prefixes_before;
 	uint64_t source_first_ns;     /* when the source address of an NS was first seen; 0: unknown */
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
+	struct ics_path_change path;  /* of Packet Too Big and Fragmentation Needed */
 	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
 	struct ics_binding_note note;
+	struct ics_mcast_change mcast; /* of a report or done */
 	const struct ics_query_event *query; /* of an MLD query; NULL: another message, or not enough of it */
 };
 
@@ -256,7 +269,10 @@ struct ics_model_stats {
 	uint64_t binding_expiries; /* not claimed for ICS_HOLD_NS */
 	uint64_t routes, route_drops, router_evictions;
 	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
+	uint64_t paths, path_drops, path_evictions, path_expiries, reporters, reporter_evictions, holes, hole_drops;
 	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
+	uint64_t groups, members; /* drops: a segment or a table had its fill and nothing in it could go */
+	uint64_t group_drops, group_evictions, member_drops, member_evictions, member_expiries;
 };
 void ics_model_stats(const struct ics_model *m, struct ics_model_stats *out);
 
