@@ -292,6 +292,7 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	if (msg->class == ICS_CLASS_nd_na)
 		m->proves = (msg->na.flags & ICS_NA_FLAG_SOLICITED) != 0 && !ics_ip6_is_multicast(msg->dst.b);
 	out->ra = NULL;
+	out->path.what = ICS_PATH_NOTHING;
 	out->query = NULL;
 	/* Of queries that hosts discard it is kept why. */
 	if (s != NULL && msg->class == ICS_CLASS_mld_query)
@@ -319,6 +320,10 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	case ICS_CLASS_nd_redirect:
 		apply_redirect(m, seg, msg);
 		break;
+	case ICS_CLASS_icmp6_too_big:
+	case ICS_CLASS_icmp4_frag_needed:
+		ics_path_heard(m, s, msg, &out->path);
+		break;
 	default:
 		break;
 	}
@@ -329,4 +334,6 @@ ics_model_copies(struct ics_model *m, const struct ics_segment *seg, const struc
 {
 	if (seg != NULL && rec->class == ICS_CLASS_mld_query)
 		ics_query_copies(m, seg, rec);
+	if (rec->class == ICS_CLASS_icmp6_too_big || rec->class == ICS_CLASS_icmp4_frag_needed)
+		ics_path_copies(m, rec);
 }

@@ -4,6 +4,7 @@
 #ifndef ICS_MSG_H
 #define ICS_MSG_H
 
+#include "ics_quote.h"
 #include "ics_record.h"
 
 /* Fields of an RA (RFC 4861 4.2) that the model keeps; options beyond the fixed part are walked on demand. */
@@ -38,6 +39,16 @@ struct ics_msg_redirect {
 	struct ics_view quoted; /* of the redirected packet, len 0 without one */
 };
 
+/* An error about a packet that host or far end sent (RFC 792, 4443 2.4): icmp6_too_big, icmp6_unreach,
+ * icmp6_time_exceeded, icmp4_frag_needed, icmp4_unreach, icmp4_source_quench, icmp4_time_exceeded.
+ */
+struct ics_msg_error {
+	uint8_t type, code;
+	uint8_t hop_limit;      /* of the message itself */
+	uint32_t mtu;           /* that it tells; 0: none */
+	struct ics_quote quote; /* flags 0 when no IP header can be read in it */
+};
+
 struct ics_msg {
 	const struct ics_record *rec;
 	struct ics_view frame, icmp;
@@ -53,6 +64,7 @@ struct ics_msg {
 		struct ics_msg_na na; /* nd_ns, nd_na */
 		struct ics_msg_rs rs;
 		struct ics_msg_redirect redirect;
+		struct ics_msg_error error;
 	};
 };
 

@@ -79,7 +79,10 @@ struct ics_reporter {
 	uint32_t segment; /* id, where it was heard last */
 	struct ics_mac mac;
 	uint8_t encap, n_labels;
+	bool firm;    /* one of its rows did not come in a flood */
+	bool is_ip4;  /* the packets that do not fit are IPv4 */
 	uint32_t mtu; /* the lowest of late */
+	uint32_t quoted_len;
 	uint32_t rows;
 	uint64_t first_ns, last_ns;
 	uint64_t messages;                     /* that taught something or repeated it, copies included */
@@ -93,12 +96,14 @@ enum ics_path_event {
 	ICS_PATH_NOTHING, /* not about a path, or none that may be learned */
 	ICS_PATH_NEW,
 	ICS_PATH_LOWERED,
-	ICS_PATH_REPEATED, /* known at this value or a lower one */
+	ICS_PATH_REPEATED, /* known with this value */
+	ICS_PATH_HIGHER,   /* known with a lower one, which stands */
 	ICS_PATH_REFUSED,  /* over a cap */
 };
 struct ics_path_change {
 	enum ics_path_event what;
 	uint32_t before_mtu;                 /* LOWERED */
+	uint64_t before_last_ns;             /* the message before; 0: there was none */
 	uint32_t told_mtu;                   /* of the message; an estimate where it told none */
 	const struct ics_path *path;         /* as it is now; NULL with NOTHING and REFUSED */
 	const struct ics_reporter *reporter; /* NULL: no room */
@@ -177,7 +182,7 @@ enum ics_confidence { ICS_CONFIDENCE_LOW, ICS_CONFIDENCE_MEDIUM, ICS_CONFIDENCE_
 const char *ics_confidence_name(enum ics_confidence c);
 
 #define ICS_GUESS_MAX 3
-#define ICS_GUESS_TEXT_LEN 48
+#define ICS_GUESS_TEXT_LEN 80
 struct ics_guess {
 	unsigned n;
 	uint32_t link; /* MTU of the link below, as far as that is clear; 0: it is not */

@@ -25,7 +25,7 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
-	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 ||
+	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 ||
 	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
@@ -44,6 +44,7 @@ ics_model_free(struct ics_model *m)
 		return;
 	ics_queriers_fini(m);
 	ics_routes_fini(m);
+	ics_paths_fini(m);
 	ics_table_fini(&m->segments);
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
@@ -167,4 +168,7 @@ ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
 	out->dads = m->dads.count;
 	out->solicitations = m->solicits.count;
 	out->prefixes = m->prefixes.count;
+	out->paths = m->paths.rows.count;
+	out->reporters = m->paths.reporters.count;
+	out->holes = m->paths.holes.count;
 }

@@ -39,6 +39,25 @@ struct router_entry {
 	struct ics_router r;
 };
 
+/* Messages whose copies may still come, by hash of the frame. */
+#define ICS_PATH_COPIES 256
+struct ics_paths {
+	struct ics_table rows, reporters, holes;
+	struct ics_timer sweep;
+	uint32_t hand; /* row that the sweep looked at last */
+	uint64_t second;
+	uint32_t in_second; /* new rows in that second */
+	uint32_t flooded;   /* rows that came in a flood */
+	uint64_t ring_at;
+	uint32_t ring[ICS_PATHS_FLOOD_MAX]; /* their indexes */
+	struct {
+		uint64_t frame_hash, row_hash;
+		uint32_t row;
+	} copy[ICS_PATH_COPIES];
+	ics_hole_fn on_hole;
+	void *hole_ctx;
+};
+
 struct ics_model {
 	struct ics_table dads, solicits, askers;
 	uint32_t dad_oldest, dad_newest, solicit_oldest, solicit_newest; /* lists in order of start */
@@ -58,6 +77,7 @@ struct ics_model {
 	struct ics_ra_view ra; /* of the latest RA */
 	struct ics_query_event query; /* of the latest query */
 	uint64_t prefix_seed;
+	struct ics_paths paths;
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
 	struct seg_entry *last_seg; /* that of the last record: they come in runs */
@@ -135,6 +155,19 @@ void ics_queriers_fini(struct ics_model *m);
 /* Learns from a query, valid or not; NULL: there is not enough of it. */
 const struct ics_query_event *ics_query_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg);
 void ics_query_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec);
+
+/* path.c, hole.c */
+int ics_paths_init(struct ics_model *m, uint64_t seed);
+void ics_paths_fini(struct ics_model *m);
+int ics_holes_init(struct ics_model *m, uint64_t seed);
+/* A Packet Too Big or Fragmentation Needed message. */
+void ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ics_msg *msg,
+		    struct ics_path_change *out);
+/* Further copies of one of those. */
+void ics_path_copies(struct ics_model *m, const struct ics_record *rec);
+/* It has a black hole, or no more. */
+enum ics_path_mark { ICS_PATH_MARK_HOLE, ICS_PATH_UNMARK_HOLE };
+void ics_path_mark(struct ics_model *m, const struct ics_path *p, enum ics_path_mark what);
 
 /* host.c. The host configures its addresses from the start: its link came up. */
 void ics_host_booted(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint64_t ts_ns);

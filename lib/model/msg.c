@@ -167,6 +167,33 @@ parse_neighbor(struct ics_msg *m)
 	return true;
 }
 
+/* Of the decoded frame no more is made up than the quote's parser reads. */
+static bool
+parse_error(struct ics_msg *m)
+{
+	const struct ics_record *rec = m->rec;
+	bool is_ip4 = (rec->flags & ICS_REC_IP4) != 0;
+	struct ics_msg_error *e = &m->error;
+	struct ics_pkt pkt = {
+		.icmp = m->icmp,
+		.ilen = rec->ilen,
+		.class = rec->class,
+		.ip_version = is_ip4 ? 4 : 6,
+		.flags = ICS_PKT_ICMP | (rec->flags & ICS_REC_FRAGMENT ? ICS_PKT_FRAGMENT : 0),
+	};
+
+	if (!ics_view_has(m->icmp, 0, 8))
+		return false;
+	e->type = m->icmp.p[0];
+	e->code = m->icmp.p[1];
+	e->hop_limit = ics_view_u8(m->frame, rec->l3_off + (is_ip4 ? 8 : 7));
+	e->mtu = rec->class == ICS_CLASS_icmp6_too_big     ? ics_load_be32(m->icmp.p + 4)
+		 : rec->class == ICS_CLASS_icmp4_frag_needed ? ics_load_be16(m->icmp.p + 6)
+							     : 0;
+	(void)ics_quote_parse(&pkt, &e->quote);
+	return true;
+}
+
 bool
 ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
 {
@@ -218,6 +245,14 @@ ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_ms
 		return parse_rs(out);
 	case ICS_CLASS_nd_redirect:
 		return parse_redirect(out);
+	case ICS_CLASS_icmp6_too_big:
+	case ICS_CLASS_icmp6_unreach:
+	case ICS_CLASS_icmp6_time_exceeded:
+	case ICS_CLASS_icmp4_frag_needed:
+	case ICS_CLASS_icmp4_unreach:
+	case ICS_CLASS_icmp4_source_quench:
+	case ICS_CLASS_icmp4_time_exceeded:
+		return parse_error(out);
 	default:
 		return out->icmp.len != 0;
 	}
