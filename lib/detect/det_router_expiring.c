@@ -264,9 +264,9 @@ on_watch(struct ics_timer *t, uint64_t now_ns)
 }
 
 static struct watch *
-watch_get(struct ics_detector *d, const struct ics_change *c)
+watch_get(struct ics_detector *d, const struct ics_router *r)
 {
-	struct watch_key key = {c->after.addr, c->after.segment};
+	struct watch_key key = {r->addr, r->segment};
 	struct ics_table *t = d->state;
 	uint32_t i = ics_table_find(t, &key);
 	struct watch *w;
@@ -299,7 +299,7 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 	/* Back, or gone in a way that others report. */
 	if (e != NULL)
 		ics_episode_close(&e->ep);
-	w = watch_get(d, c);
+	w = watch_get(d, &c->after);
 	if (w == NULL)
 		return;
 	if (msg->ra.lifetime_s == 0) {
@@ -339,6 +339,23 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		on_na(d, msg, c);
 }
 
+/* What it sent while nobody listened is not known: it is waited for as if it had sent an RA just now. */
+static void
+on_resumed(struct ics_detector *d, const struct ics_router *r)
+{
+	uint64_t now = ics_model_clock(d->model)->now_ns, next;
+	struct watch *w = r->state == ICS_ROUTER_DEFAULT ? watch_get(d, r) : NULL;
+
+	if (w == NULL)
+		return;
+	w->r = *r;
+	w->r.last_nonzero_ra_ns = now;
+	w->r.expires_ns = now + r->last_nonzero_lifetime_s * NS_PER_S;
+	w->stage = FINE;
+	(void)stage_at(&w->r, now, &next);
+	(void)ics_timer_set(&ics_model_clock(d->model)->timers, &w->timer, next);
+}
+
 /* It ends with an RA; a day after the router was dropped nobody waits for it. */
 #define GIVE_UP_NS (86400 * NS_PER_S)
 
@@ -354,6 +371,7 @@ const struct ics_detector_ops ics_det_router_expiring = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.resumed = on_resumed,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

@@ -153,6 +153,17 @@ ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, cons
 }
 
 void
+ics_detectors_resumed(struct ics_detectors *s)
+{
+	const struct ics_router *r;
+
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		for (r = ics_model_router_next(s->model, 0); s->d[i].ops->resumed != NULL && r != NULL;
+		     r = ics_model_router_next(s->model, r->id + 1))
+			s->d[i].ops->resumed(&s->d[i], r);
+}
+
+void
 ics_detectors_settle(struct ics_detectors *s)
 {
 	for (unsigned i = 0; i < N_DETECTORS; i++)

@@ -38,6 +38,8 @@ struct ics_detector_ops {
 	void (*dad_over)(struct ics_detector *d, const struct ics_dad *dad);
 	/* Data of hosts (ip6_other, ip4_other), of which msg has addresses and frame; NULL: not of interest. */
 	void (*data)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg);
+	/* A router of an earlier run is known again; NULL: not of interest. */
+	void (*resumed)(struct ics_detector *d, const struct ics_router *r);
 	bool needs_data; /* it is not assessed as long as no data was seen */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);

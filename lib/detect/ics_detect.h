@@ -39,6 +39,8 @@ void ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, cons
 void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
 /* Further copies of a frame that went before (ICS_REC_COPIES). */
 void ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg);
+/* Routers of an earlier run are in the model again, before the first message. */
+void ics_detectors_resumed(struct ics_detectors *s);
 /* Brings the evidence of anomalies up to date where updates were held back because they came too fast. */
 void ics_detectors_settle(struct ics_detectors *s);
 /* Row i of the table of detectors, without an instance: state "on", counters 0. NULL past the last. */

@@ -155,6 +155,21 @@ ics_engine_tick(struct ics_engine *e, uint64_t ts_ns)
 }
 
 void
+ics_engine_resume_begin(struct ics_engine *e, uint64_t saved_ns)
+{
+	e->started = true;
+	e->clock->now_ns = saved_ns;
+}
+
+void
+ics_engine_resume_end(struct ics_engine *e, uint64_t now_ns)
+{
+	if (now_ns > e->clock->now_ns)
+		advance(e, now_ns);
+	ics_detectors_resumed(e->detectors);
+}
+
+void
 ics_engine_set_steady(struct ics_engine *e)
 {
 	e->steady = true;

@@ -65,6 +65,12 @@ void ics_engine_flush_history(struct ics_engine *e);
 /* Events that were lost: not taken, or over the rate. */
 uint64_t ics_engine_history_dropped(const struct ics_engine *e);
 
+/* What was known goes back into the model between these two, before the first record: begin sets the clock to when it was
+ * saved, end moves it to now, so that what has run out meanwhile is gone.
+ */
+void ics_engine_resume_begin(struct ics_engine *e, uint64_t saved_ns);
+void ics_engine_resume_end(struct ics_engine *e, uint64_t now_ns);
+
 struct ics_model *ics_engine_model(struct ics_engine *e);
 struct ics_anomaly_store *ics_engine_anomalies(struct ics_engine *e);
 /* Detector i with its counters, NULL past the last. */

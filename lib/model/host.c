@@ -2,7 +2,7 @@
  * its quota of addresses loses its own oldest ones, never those of others; full tables let the least recently
  * used of a few go.
  */
-#include "model_priv.h"
+#include "warm.h"
 
 struct host_key {
 	uint32_t segment;
@@ -382,4 +382,67 @@ const struct ics_binding *
 ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
 {
 	return ics_binding_get(m, seg_by_id(m, segment), addr);
+}
+
+bool
+ics_host_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_warm_host *w)
+{
+	struct host_key key = {seg->s.id, w->mac};
+	struct ics_host *h;
+	uint32_t i;
+
+	if (m->hosts.count >= ICS_HOSTS_MAX || ics_table_find(&m->hosts, &key) != 0)
+		return false;
+	i = ics_table_insert(&m->hosts, &key);
+	if (i == 0)
+		return false;
+	h = host_at(m, i);
+	h->flags = (w->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT | ICS_HOST_HYPERVISOR)) |
+		   (ics_model_is_proxy(m, &w->mac) ? ICS_HOST_PROXY : 0) |
+		   (ics_model_is_shared_mac(m, &w->mac) ? ICS_HOST_FHRP : 0);
+	if (!ics_mac_equal(&w->other, &(struct ics_mac){{0}}))
+		h->flags |= ICS_HOST_PROXY;
+	h->other = w->other;
+	h->first_ns = w->first_ns;
+	h->last_ns = w->last_ns;
+	h->last_rs_ns = w->last_rs_ns;
+	h->last_dad_ns = w->last_dad_ns;
+	h->boot_ns = w->boot_ns;
+	h->routes_base = w->routes_base;
+	h->routes_extra = w->routes_extra;
+	seg->s.hosts++;
+	if (h->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT))
+		seg->s.router_hosts++;
+	return true;
+}
+
+bool
+ics_binding_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_warm_binding *w)
+{
+	struct binding_key key = {w->addr, seg->s.id};
+	struct host_key host = {seg->s.id, w->host};
+	uint32_t h = ics_table_find(&m->hosts, &host), i;
+	struct ics_binding *b;
+
+	if (h == 0 || m->bindings.count >= ICS_BINDINGS_MAX || host_at(m, h)->n_bindings >= ICS_BINDINGS_PER_MAC ||
+	    ics_table_find(&m->bindings, &key) != 0)
+		return false;
+	i = ics_table_insert(&m->bindings, &key);
+	if (i == 0)
+		return false;
+	b = binding_at(m, i);
+	b->mac = w->mac;
+	b->prev = w->prev;
+	b->flags = (w->flags & ~(ICS_BINDING_PROXY | ICS_BINDING_ANYCAST | ICS_BINDING_FHRP)) |
+		   ics_binding_mac_flags(m, &w->mac);
+	b->iid = w->iid;
+	b->proven = w->proven != 0;
+	b->changes = w->changes;
+	b->first_ns = w->first_ns;
+	b->last_ns = w->last_ns;
+	seg->s.bindings++;
+	link_binding(m, i, h);
+	if (m->sweep.pos == 0)
+		ics_bindings_watch(m);
+	return true;
 }

@@ -1,5 +1,5 @@
 /* The model as a whole: its tables, its clock and its segments. */
-#include "model_priv.h"
+#include "warm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,6 +78,24 @@ ics_segment_key_of(const struct ics_record *rec)
 
 /* Segments are never removed: an id is an index less one. */
 static struct seg_entry *
+make_segment(struct ics_model *m, const struct ics_segment_key *key)
+{
+	uint64_t packed = pack_segment_key(key);
+	uint32_t i = ics_table_insert(&m->segments, &packed);
+	struct seg_entry *e;
+
+	if (i == 0) {
+		m->stats.segment_drops++;
+		return NULL;
+	}
+	e = ics_table_at(&m->segments, i);
+	e->s.id = i - 1;
+	e->s.key = *key;
+	e->s.first_ns = m->clock.now_ns;
+	return e;
+}
+
+static struct seg_entry *
 segment_get(struct ics_model *m, const struct ics_record *rec)
 {
 	struct ics_segment_key key = ics_segment_key_of(rec);
@@ -88,18 +106,18 @@ segment_get(struct ics_model *m, const struct ics_record *rec)
 	if (m->last_seg != NULL && m->last_seg->key == packed)
 		return m->last_seg;
 	i = ics_table_find(&m->segments, &packed);
-	if (i == 0) {
-		i = ics_table_insert(&m->segments, &packed);
-		if (i == 0) {
-			m->stats.segment_drops++;
-			return NULL;
-		}
-		e = ics_table_at(&m->segments, i);
-		e->s.id = i - 1;
-		e->s.key = key;
-		e->s.first_ns = m->clock.now_ns;
-	}
-	return m->last_seg = ics_table_at(&m->segments, i);
+	e = i == 0 ? make_segment(m, &key) : ics_table_at(&m->segments, i);
+	if (e != NULL)
+		m->last_seg = e;
+	return e;
+}
+
+struct seg_entry *
+ics_segment_make(struct ics_model *m, const struct ics_segment_key *key)
+{
+	uint64_t packed = pack_segment_key(key);
+
+	return ics_table_find(&m->segments, &packed) != 0 ? NULL : make_segment(m, key);
 }
 
 const struct ics_segment *

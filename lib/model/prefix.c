@@ -3,7 +3,7 @@
  * missing entry costs nothing until somebody asks. A segment has a quota: what ran out goes first, then what was heard
  * once, then what was heard longest ago, so that invented prefixes push out each other. Called by apply.c for RAs.
  */
-#include "model_priv.h"
+#include "warm.h"
 
 #define NS_PER_S 1000000000ull
 #define MIN_MTU 1280
@@ -367,4 +367,59 @@ ics_prefix_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_ms
 		learn_item(m, seg, a, index, &v->item[n], msg, counts, new_any);
 	v->after = *a;
 	return v;
+}
+
+bool
+ics_advertiser_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_advertiser *w)
+{
+	struct adv_key key = {w->router, seg->s.id};
+	uint32_t i = ics_table_find(&m->advertisers, &key) != 0 ? 0 : ics_table_insert(&m->advertisers, &key);
+	struct ics_advertiser *a;
+
+	if (i == 0)
+		return false;
+	a = adv_at(m, i);
+	a->round = w->round;
+	a->first_ns = w->first_ns;
+	a->round_ns = w->round_ns;
+	a->any_ns = w->any_ns;
+	a->ras = w->ras;
+	memcpy(a->value, w->value, sizeof(a->value));
+	memcpy(a->steady, w->steady, sizeof(a->steady));
+	return true;
+}
+
+bool
+ics_prefix_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_prefix *w)
+{
+	struct prefix_key key = {w->router, w->value, seg->s.id, w->kind, (uint8_t)w->plen};
+	struct adv_key adv = {w->router, seg->s.id};
+	uint32_t a = ics_table_find(&m->advertisers, &adv);
+	struct ics_prefix *p;
+
+	if (a == 0 || seg->prefixes >= ICS_PREFIXES_PER_SEGMENT || m->prefixes.count >= ICS_PREFIXES_MAX ||
+	    ics_table_find(&m->prefixes, &key) != 0)
+		return false;
+	p = make_prefix(m, seg, adv_at(m, a), a, &key);
+	if (p == NULL)
+		return false;
+	/* The list that it is in depends on its count. */
+	seg_unlink(m, list_of(seg, p), p);
+	p->count = w->count;
+	seg_link(m, list_of(seg, p), p);
+	p->flags = w->flags;
+	p->max_gap = w->max_gap;
+	p->steady = w->steady;
+	p->valid_s = w->valid_s;
+	p->preferred_s = w->preferred_s;
+	p->prev_valid_s = w->prev_valid_s;
+	p->prev_preferred_s = w->prev_preferred_s;
+	p->rounds = w->rounds;
+	p->round_seen = w->round_seen;
+	p->first_ns = w->first_ns;
+	p->last_ns = w->last_ns;
+	p->valid_until_ns = w->valid_until_ns;
+	p->preferred_until_ns = w->preferred_until_ns;
+	memcpy(p->text, w->text, sizeof(p->text));
+	return true;
 }

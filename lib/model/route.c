@@ -3,7 +3,7 @@
  * was not there; after removal or expiry it counts again. Some hosts count routes that are gone as well, until their
  * link bounces, which shows as a start of address configuration. Called for RAs and by the router states.
  */
-#include "model_priv.h"
+#include "warm.h"
 
 #include <stdlib.h>
 
@@ -168,4 +168,48 @@ ics_routes_heard(struct ics_model *m, struct seg_entry *seg, struct router_entry
 			}
 		}
 	}
+}
+
+bool
+ics_route_tell(const struct ics_model *m, uint32_t index, struct ics_warm_route *out)
+{
+	const struct route_entry *r = ics_table_at(&m->routes, index);
+
+	*out = (struct ics_warm_route){
+		.prefix = r->key.prefix,
+		.router = r->key.router,
+		.segment = r->key.segment,
+		.plen = r->key.plen,
+		.cause = r->key.cause,
+		.expires_ns = r->expires_ns,
+	};
+	return r->expires_ns > m->clock.now_ns;
+}
+
+bool
+ics_route_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_warm_route *w)
+{
+	struct route_key key = {
+		.prefix = w->prefix, .router = w->router, .segment = seg->s.id, .plen = w->plen, .cause = w->cause};
+	uint32_t i;
+
+	if (seg->routes >= ICS_ROUTES_PER_SEGMENT || m->routes.count >= ICS_ROUTES_MAX ||
+	    ics_table_find(&m->routes, &key) != 0)
+		return false;
+	i = ics_table_insert(&m->routes, &key);
+	if (i == 0)
+		return false;
+	seg->routes++;
+	((struct route_entry *)ics_table_at(&m->routes, i))->expires_ns = w->expires_ns;
+	return true;
+}
+
+void
+ics_routelog_restore(struct seg_entry *seg, const struct ics_routelog *log)
+{
+	if (log->total == 0)
+		return;
+	seg->routelog = calloc(1, sizeof(*log));
+	if (seg->routelog != NULL)
+		*seg->routelog = *log;
 }

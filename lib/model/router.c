@@ -1,7 +1,7 @@
 /* The routers of each segment and what hosts believe of them: the default router list of RFC 4861 6.3.4 as a state
  * machine. A DEFAULT or configured router is never evicted; quota and cap push out the oldest of the others.
  */
-#include "model_priv.h"
+#include "warm.h"
 
 #include <stddef.h>
 
@@ -355,4 +355,51 @@ ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_
 	ics_router_set_state(m, seg, e, ICS_ROUTER_DEFAULT);
 	/* Without memory for the timer the router stays DEFAULT for too long; nothing else depends on it. */
 	(void)ics_timer_set(&m->clock.timers, &e->expiry, r->expires_ns);
+}
+
+void
+ics_router_tell(const struct router_entry *e, struct ics_warm_router *out)
+{
+	out->r = e->r;
+	out->gone_ns = e->down_ns;
+	out->cycles = e->cycles.total;
+	for (unsigned i = 0; i < ICS_ROUTER_CYCLES; i++) {
+		out->cycle_down_ns[i] = e->cycles.ring[i].down_ns;
+		out->cycle_up_ns[i] = e->cycles.ring[i].up_ns;
+		out->cycle_by_na[i] = e->cycles.ring[i].by_na;
+	}
+}
+
+bool
+ics_router_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_warm_router *w)
+{
+	struct router_key key = {w->r.addr, seg->s.id};
+	struct router_entry *e;
+	struct ics_router was;
+
+	if (ics_table_find(&m->routers, &key) != 0)
+		return false;
+	e = ics_router_make(m, seg, &w->r.addr);
+	if (e == NULL)
+		return false;
+	was = e->r;
+	e->r = w->r;
+	e->r.id = was.id;
+	e->r.segment = was.segment;
+	e->r.pinned = was.pinned;
+	e->r.fhrp = false;
+	e->r.n_macs = 0;
+	for (unsigned i = 0; i < w->r.n_macs; i++)
+		learn_mac(m, &e->r, &w->r.mac[i]);
+	e->down_ns = w->gone_ns;
+	e->cycles.total = w->cycles;
+	for (unsigned i = 0; i < ICS_ROUTER_CYCLES; i++)
+		e->cycles.ring[i] = (struct ics_router_cycle){.down_ns = w->cycle_down_ns[i],
+							      .up_ns = w->cycle_up_ns[i],
+							      .by_na = w->cycle_by_na[i] != 0};
+	if (e->r.state == ICS_ROUTER_DEFAULT) {
+		seg->s.default_routers++;
+		(void)ics_timer_set(&m->clock.timers, &e->expiry, e->r.expires_ns);
+	}
+	return true;
 }
