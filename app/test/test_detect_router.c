@@ -132,6 +132,31 @@ prefix_only_router(void **state)
 	rig_free(r);
 }
 
+/* A router of a mesh, alone on its network: it has a route or a resolver to offer, and takes back neither. */
+static void
+router_of_something_else(void **state)
+{
+	static const struct {
+		const char *option, *severity;
+	} cases[] = {
+		{"1802 4000 00000708 fd00000000010000", "info"},
+		{"1903 0000 00000708 20010db8000000000000000000000053", "info"},
+		{"1802 4000 00000000 fd00000000010000", "warn"},
+		{"1903 0000 00000000 20010db8000000000000000000000053", "warn"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(cases); i++) {
+		struct rig *r = router_rig(NULL);
+		struct packet p = base_packet(BASE_inc_ra);
+
+		append_hex(&p, cases[i].option);
+		feed(r, &p, T0);
+		assert_finding(the_anomaly(r), LZ, "first_seen_zero", cases[i].severity);
+		rig_free(r);
+	}
+}
+
 static void
 forged_then_contradicted(void **state)
 {
@@ -967,6 +992,7 @@ main(void)
 		cmocka_unit_test(more_retractions_are_one_finding),
 		cmocka_unit_test(first_seen_zero),
 		cmocka_unit_test(prefix_only_router),
+		cmocka_unit_test(router_of_something_else),
 		cmocka_unit_test(first_seen_zero_is_bounded),
 		cmocka_unit_test(forged_then_contradicted),
 		cmocka_unit_test(contradicted_by_the_router_itself),

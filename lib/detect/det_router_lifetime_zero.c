@@ -43,6 +43,7 @@ struct episode {
 	struct ics_episode ep;
 	bool first_seen; /* the router was never a default router */
 	bool r1_hint;    /* its MAC had sent NAs with the router flag */
+	bool offers;     /* it has routes or resolvers for hosts */
 	bool forged, fhrp_handover, contradicted, uplink_loss;
 	bool fhrp_wait; /* a peer may still take over */
 	bool lenient;   /* no strict message so far */
@@ -79,8 +80,10 @@ severity_of(const struct episode *e)
 	enum ics_severity s;
 
 	if (e->first_seen) {
-		/* With another gateway around this is most likely a router for prefixes only (RFC 4191, SNAC). */
-		s = e->left.n == 0 || e->r1_hint ? ICS_SEV_WARN : ICS_SEV_INFO;
+		/* With another gateway around, or with something else to offer, this is most likely a router that
+		 * never meant to be one (RFC 4191, SNAC).
+		 */
+		s = (e->left.n == 0 && !e->offers) || e->r1_hint ? ICS_SEV_WARN : ICS_SEV_INFO;
 	} else {
 		s = e->left.as_preferred ? ICS_SEV_WARN : ICS_SEV_CRITICAL;
 		if (e->left.n == 0)
@@ -242,6 +245,19 @@ is_nondefault_ok(const struct ics_detector *d, const struct ics_ip *addr)
 	return false;
 }
 
+/* Routes and resolvers to be used from now on: a router that goes away takes them back with its last RAs (RFC 4861
+ * 6.2.5, RFC 8106 5.1). Prefixes it need not take back, so they tell nothing.
+ */
+static bool
+offers_something(const struct ics_ra_view *ra)
+{
+	for (unsigned i = 0; ra != NULL && i < ra->n; i++)
+		if ((ra->item[i].kind == ICS_PREFIX_RIO || ra->item[i].kind == ICS_PREFIX_RDNSS) &&
+		    ra->item[i].valid_s != 0)
+			return true;
+	return false;
+}
+
 static bool
 has_r1_hint(struct ics_detector *d, const struct ics_change *c, const struct ics_msg *msg)
 {
@@ -280,6 +296,7 @@ on_zero(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chan
 		if (first_seen)
 			e->ep.interval_ns = FIRST_SEEN_INTERVAL_NS;
 		e->r1_hint = has_r1_hint(d, c, msg);
+		e->offers = offers_something(c->ra);
 	}
 	if (retracts || is_new) {
 		e->first_seen &= !retracts;
