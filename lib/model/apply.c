@@ -262,10 +262,13 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
  * makes the message a lenient one.
  */
 static void
-apply_report(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
+apply_report(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out)
 {
-	if (msg->has_mac && ics_ip6_is_unspecified(msg->src.b))
-		ics_host_booted(m, seg, ics_host_heard(m, seg, msg, 0), msg->ts_ns);
+	uint32_t host = ics_host_heard(m, seg, msg, 0);
+
+	if (ics_ip6_is_unspecified(msg->src.b) && msg->class != ICS_CLASS_mld1_done)
+		ics_host_booted(m, seg, host, msg->ts_ns);
+	ics_members_heard(m, seg, msg, host, &out->mcast);
 }
 
 void
@@ -294,9 +297,11 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 	out->ra = NULL;
 	out->path.what = ICS_PATH_NOTHING;
 	out->query = NULL;
+	memset(&out->mcast, 0, sizeof(out->mcast));
 	/* Of queries that hosts discard it is kept why. */
 	if (s != NULL && msg->class == ICS_CLASS_mld_query)
 		out->query = ics_query_heard(m, seg_by_id(m, s->id), msg);
+	out->frame = s != NULL ? ics_frames_heard(m, s, msg) : NULL;
 	if (s == NULL || (!msg->strict && !msg->lenient))
 		return;
 	seg = seg_by_id(m, s->id);
@@ -315,7 +320,8 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 		break;
 	case ICS_CLASS_mld1_report:
 	case ICS_CLASS_mld2_report:
-		apply_report(m, seg, msg);
+	case ICS_CLASS_mld1_done:
+		apply_report(m, seg, msg, out);
 		break;
 	case ICS_CLASS_nd_redirect:
 		apply_redirect(m, seg, msg);

@@ -126,11 +126,29 @@ drop_host(struct ics_model *m, uint32_t i)
 
 	while (h->oldest != 0) /* at most ICS_BINDINGS_PER_MAC */
 		unlink_binding(m, binding_at(m, h->oldest));
+	ics_members_drop(m, h);
 	seg->s.hosts--;
 	if (h->flags & (ICS_HOST_ROUTER | ICS_HOST_ROUTER_HINT))
 		seg->s.router_hosts--;
 	ics_table_remove(&m->hosts, i);
 	m->stats.host_evictions++;
+}
+
+static bool
+was_heard_once(const void *entry)
+{
+	const struct ics_host *h = entry;
+
+	return h->first_ns == h->last_ns;
+}
+
+/* A flood of invented MACs is full of those that say one thing. */
+static void
+evict_host(struct ics_model *m)
+{
+	uint32_t i = ics_table_oldest(&m->hosts, was_heard_once);
+
+	drop_host(m, i != 0 ? i : ics_table_oldest(&m->hosts, NULL));
 }
 
 void
@@ -141,6 +159,8 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 	struct ics_segment_key seg;
 	uint32_t off, i;
 
+	if (step < 2)
+		ics_frames_prefetch(m, step, rec->frame_hash);
 	switch (step) {
 	case 0:
 		/* Records come in runs of one segment; where they do not, they are just not prefetched. */
@@ -181,7 +201,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 		i = ics_table_find(&m->hosts, &key);
 	if (i == 0) {
 		if (m->hosts.count >= ICS_HOSTS_MAX)
-			drop_host(m, ics_table_oldest(&m->hosts, NULL));
+			evict_host(m);
 		i = ics_table_insert(&m->hosts, &key);
 		if (i == 0)
 			return 0;

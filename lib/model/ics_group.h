@@ -38,11 +38,11 @@ struct ics_group {
 #define ICS_MEMBER_UNIT_NS (1u << 28)
 struct ics_member {
 	struct ics_table_head head;
-	uint32_t group, host;                   /* indexes; together the key */
-	uint64_t older : 22, newer : 22;        /* in the list of its host, in order of joining */
-	uint64_t last : 20;                     /* when it was reported, in ICS_MEMBER_UNIT_NS */
-	uint16_t source[ICS_MEMBER_SOURCES];    /* INCLUDE: fingerprints */
-	uint8_t n_sources;                      /* of them; ICS_MEMBER_MANY: more than there is room for */
+	uint32_t group, host;                /* indexes; together the key */
+	uint64_t older : 22, newer : 22;     /* in the list of its host, in order of joining */
+	uint64_t last : 20;                  /* when it was reported, in ICS_MEMBER_UNIT_NS */
+	uint16_t source[ICS_MEMBER_SOURCES]; /* INCLUDE: fingerprints */
+	uint8_t n_sources;                   /* of them; ICS_MEMBER_MANY: more than there is room for */
 	uint8_t flags;
 };
 
@@ -93,6 +93,7 @@ struct ics_mcast_hosts {
 
 struct ics_model;
 struct ics_host;
+struct ics_segment;
 
 /* How long a membership of the segment lives that is not reported again: by what its querier says, or as that asks. */
 uint64_t ics_model_mali_ns(const struct ics_model *m, uint32_t segment);
@@ -115,6 +116,8 @@ const struct ics_group *ics_model_member_group(const struct ics_model *m, const 
 /* When it was last reported, to about a quarter of a second. */
 uint64_t ics_model_member_last_ns(const struct ics_model *m, const struct ics_member *e);
 
+/* MLD messages a second, of the latest ten seconds that are over. */
+uint32_t ics_segment_mld_pps(const struct ics_segment *s, uint64_t now_ns);
 /* Of all segments of a port of the tap. */
 const struct ics_mcast_load *ics_model_port_mcast(const struct ics_model *m, uint8_t port);
 void ics_model_forecast(const struct ics_model *m, uint8_t port, struct ics_table_forecast *out);

@@ -1,4 +1,5 @@
 /* The model as a whole: its tables, its clock and its segments. */
+#include "group.h"
 #include "warm.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
 	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 ||
-	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
+	    ics_mcast_init(m, ics_hash_mix(seed, 13)) != 0 ||
+	    ics_frames_init(m) != 0 || (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
 		return NULL;
@@ -43,8 +45,10 @@ ics_model_free(struct ics_model *m)
 	if (m == NULL)
 		return;
 	ics_queriers_fini(m);
+	ics_frames_fini(m);
 	ics_routes_fini(m);
 	ics_paths_fini(m);
+	ics_mcast_fini(m);
 	ics_table_fini(&m->segments);
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
@@ -120,6 +124,13 @@ ics_segment_make(struct ics_model *m, const struct ics_segment_key *key)
 	return ics_table_find(&m->segments, &packed) != 0 ? NULL : make_segment(m, key);
 }
 
+static bool
+is_mld(uint8_t class)
+{
+	return class == ICS_CLASS_mld2_report || class == ICS_CLASS_mld1_report || class == ICS_CLASS_mld1_done ||
+	       class == ICS_CLASS_mld_query;
+}
+
 const struct ics_segment *
 ics_model_count(struct ics_model *m, const struct ics_record *rec)
 {
@@ -129,6 +140,8 @@ ics_model_count(struct ics_model *m, const struct ics_record *rec)
 		return NULL;
 	if (rec->class < ICS_CLASS_COUNT)
 		e->s.class[rec->class] += 1 + (uint64_t)rec->repeats;
+	if (is_mld(rec->class))
+		ics_mld_counted(&e->s, 1 + (uint64_t)rec->repeats, m->clock.now_ns);
 	e->s.last_ns = m->clock.now_ns;
 	return &e->s;
 }
@@ -186,6 +199,8 @@ ics_model_stats(const struct ics_model *m, struct ics_model_stats *out)
 	out->dads = m->dads.count;
 	out->solicitations = m->solicits.count;
 	out->prefixes = m->prefixes.count;
+	out->groups = m->mcast->groups.count;
+	out->members = m->mcast->members.count;
 	out->paths = m->paths.rows.count;
 	out->reporters = m->paths.reporters.count;
 	out->holes = m->paths.holes.count;

@@ -58,7 +58,9 @@ struct ics_paths {
 	void *hole_ctx;
 };
 
+struct ics_frames;
 struct ics_model {
+	struct ics_frames *frames;
 	struct ics_table dads, solicits, askers;
 	uint32_t dad_oldest, dad_newest, solicit_oldest, solicit_newest; /* lists in order of start */
 	struct ics_timer dad_timer, solicit_timer, sweep;
@@ -78,6 +80,7 @@ struct ics_model {
 	struct ics_query_event query; /* of the latest query */
 	uint64_t prefix_seed;
 	struct ics_paths paths;
+	struct ics_mcast *mcast; /* group.h */
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
 	struct seg_entry *last_seg; /* that of the last record: they come in runs */
@@ -132,6 +135,14 @@ enum ics_iid ics_iid_of(const struct ics_model *m, uint32_t host, const struct i
 /* Begins to let go of those that nobody claims. */
 void ics_bindings_watch(struct ics_model *m);
 
+/* frames.c. Step 0 or 1 for a frame that will be heard soon. */
+int ics_frames_init(struct ics_model *m);
+void ics_frames_fini(struct ics_model *m);
+void ics_frames_prefetch(const struct ics_model *m, unsigned step, uint64_t hash);
+/* NULL: such frames are not counted. */
+const struct ics_frame_count *ics_frames_heard(struct ics_model *m, const struct ics_segment *seg,
+					       const struct ics_msg *msg);
+
 /* dad.c */
 void ics_dad_probed(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
 void ics_dad_answered(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);
@@ -149,6 +160,14 @@ void ics_route_created(struct ics_model *m, struct seg_entry *seg, struct router
 /* The prefixes and routes of a strict RA; e: its sender, NULL when there is no room for it. */
 void ics_routes_heard(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, const struct ics_msg *msg,
 		      struct ics_change *out);
+
+/* group.c, member.c */
+int ics_mcast_init(struct ics_model *m, uint64_t seed);
+void ics_mcast_fini(struct ics_model *m);
+void ics_members_drop(struct ics_model *m, struct ics_host *h);
+void ics_members_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t host,
+		       struct ics_mcast_change *out);
+void ics_mld_counted(struct ics_segment *s, uint64_t n, uint64_t now_ns);
 
 /* querier.c */
 void ics_queriers_fini(struct ics_model *m);

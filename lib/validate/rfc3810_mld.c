@@ -1,10 +1,8 @@
 /* Rules that all Multicast Listener Discovery messages share (RFC 2710 3, 5; RFC 9777, once 3810, 5, 6.2, 7.4;
  * RFC 2711 2.1; RFC 3590 4). Called at the start of each of them.
  */
+#include "ics_mld.h"
 #include "validate.h"
-
-#define SCOPE_MASK 0x0f
-#define SCOPE_INTERFACE_LOCAL 1
 
 void
 ics_mld_check_common(struct ics_pkt *pkt)
@@ -33,7 +31,5 @@ void
 ics_mld_check_reported_group(struct ics_pkt *pkt, const uint8_t *group)
 {
 	/* All nodes, and what never leaves the node, needs no listener state (2710 5; 9777 6). */
-	ICS_FIRES(pkt, mld_group_unreportable,
-		  ics_ip6_is_multicast(group) &&
-			  (ics_ip6_is_link_group(group, 1) || (group[1] & SCOPE_MASK) <= SCOPE_INTERFACE_LOCAL));
+	ICS_FIRES(pkt, mld_group_unreportable, ics_ip6_is_multicast(group) && ics_ip6_is_unreportable(group));
 }
