@@ -19,18 +19,17 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 static const char usage[] = "usage: icmpscope-sim [--seed N] [--hosts N] [--duration SECONDS] [--segments N]\n"
 			    "                     [--settings FILE] CAPTURE\n";
 
-static const char help[] =
-	"\n"
-	"Writes a capture (pcap, - for standard output) of ordinary life on a network that does\n"
-	"not exist: hosts boot, sleep, roam and rotate addresses, routers advertise, one is\n"
-	"restarted in a maintenance window, masters hand over, path MTU discovery works.\n"
-	"The same options give the same bytes.\n"
-	"\n"
-	"  --seed N            another course of things (1)\n"
-	"  --hosts N           1 to 10000 (100)\n"
-	"  --duration SECONDS  how long (3600)\n"
-	"  --segments N        VLANs, 1 to 64 (4): with one router, two, VRRP, DHCPv6, and so on\n"
-	"  --settings FILE     writes what an operator would have set: the maintenance window\n";
+static const char help[] = "\n"
+			   "Writes a capture (pcap, - for standard output) of ordinary life on a network that does\n"
+			   "not exist: hosts boot, sleep, roam and rotate addresses, routers advertise, one is\n"
+			   "restarted in a maintenance window, masters hand over, path MTU discovery works.\n"
+			   "The same options give the same bytes.\n"
+			   "\n"
+			   "  --seed N            another course of things (1)\n"
+			   "  --hosts N           1 to 10000 (100)\n"
+			   "  --duration SECONDS  how long (3600)\n"
+			   "  --segments N        VLANs, 1 to 64 (4): with one router, two, VRRP, DHCPv6, and so on\n"
+			   "  --settings FILE     writes what an operator would have set: the maintenance window\n";
 
 struct pcap {
 	FILE *file;

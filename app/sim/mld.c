@@ -14,7 +14,7 @@
 #define QQIC 125
 
 static const struct ics_ip unspecified, all_nodes = {{0xff, 0x02, [15] = 1}}, all_routers = {{0xff, 0x02, [15] = 2}},
-				    all_reports = {{0xff, 0x02, [15] = 0x16}};
+					all_reports = {{0xff, 0x02, [15] = 0x16}};
 
 /* Fixed header, hop-by-hop header with the router alert (RFC 2711), up to the message. */
 static void

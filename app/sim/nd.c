@@ -131,8 +131,8 @@ probe_gateway(struct sim *s, struct sim_host *h, struct sim_router *r, const str
 {
 	wait_ns += DELAY_FIRST_PROBE_NS;
 	solicit(s, h->link, &h->mac, &r->mac, src, &r->ll, &r->ll, wait_ns);
-	advertise(s, h->link, &r->mac, &h->mac, src, &r->ll, ICS_NA_FLAG_ROUTER | ICS_NA_FLAG_SOLICITED, sim_chance(s, 50),
-		  wait_ns + reply_time(s));
+	advertise(s, h->link, &r->mac, &h->mac, src, &r->ll, ICS_NA_FLAG_ROUTER | ICS_NA_FLAG_SOLICITED,
+		  sim_chance(s, 50), wait_ns + reply_time(s));
 }
 
 bool
@@ -140,7 +140,8 @@ sim_reach_gateway(struct sim *s, struct sim_host *h, struct sim_addr *from, uint
 {
 	struct sim_router *r = sim_gateway(h->link);
 	/* Stacks differ: they ask from the address in use, or from the link-local one. */
-	const struct ics_ip *src = h->os == SIM_OS_WINDOWS || h->addr[0].kind != SIM_ADDR_LL ? &from->ip : &h->addr[0].ip;
+	const struct ics_ip *src =
+		h->os == SIM_OS_WINDOWS || h->addr[0].kind != SIM_ADDR_LL ? &from->ip : &h->addr[0].ip;
 	uint64_t reachable = sim_between(s, REACHABLE_NS / 2, REACHABLE_NS * 3 / 2);
 
 	if (r == NULL) {

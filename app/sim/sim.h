@@ -102,7 +102,7 @@ struct sim_link {
 	struct ics_ip prefix; /* /64 */
 	struct sim_router router[3];
 	unsigned n_routers;
-	unsigned next_id; /* of the hosts on it, for IPv4 and DHCPv6 */
+	unsigned next_id;     /* of the hosts on it, for IPv4 and DHCPv6 */
 	uint64_t nat_down_ns; /* IPv4 goes nowhere until then */
 };
 

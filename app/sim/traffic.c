@@ -85,7 +85,8 @@ download(struct sim *s, struct flow *f, unsigned segments)
 	unsigned size = mss(f, sim_server(f->server).mtu);
 
 	for (unsigned i = 0; i < segments; i++) {
-		tcp(s, f, false, TCP_ACK | (i + 1 == segments ? TCP_PSH : 0), i + 1 == segments ? size / 3 : size, NULL);
+		tcp(s, f, false, TCP_ACK | (i + 1 == segments ? TCP_PSH : 0), i + 1 == segments ? size / 3 : size,
+		    NULL);
 		if (i % 2 == 1 || i + 1 == segments)
 			tcp(s, f, true, TCP_ACK, 0, NULL);
 		if (i % WINDOW == WINDOW - 1)
@@ -306,7 +307,8 @@ static void
 announce_service(struct sim *s, struct sim_host *h)
 {
 	static const struct ics_ip mdns = {{0xff, 0x02, [15] = 0xfb}};
-	struct flow f = {.h = h, .near_ip = h->addr[0].ip, .far_ip = mdns, .near_port = PORT_MDNS, .far_port = PORT_MDNS};
+	struct flow f = {
+		.h = h, .near_ip = h->addr[0].ip, .far_ip = mdns, .near_port = PORT_MDNS, .far_port = PORT_MDNS};
 
 	f.far_mac = sim_group_mac(&mdns);
 	udp(s, &f, true, 120, 0);
