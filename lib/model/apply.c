@@ -338,6 +338,8 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 void
 ics_model_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec)
 {
+	if (seg != NULL)
+		ics_frames_copies(m, seg, rec);
 	if (seg != NULL && rec->class == ICS_CLASS_mld_query)
 		ics_query_copies(m, seg, rec);
 	if (rec->class == ICS_CLASS_icmp6_too_big || rec->class == ICS_CLASS_icmp4_frag_needed)

@@ -6,6 +6,7 @@
 #define ICS_MODEL_H
 
 #include "ics_config.h"
+#include "ics_frames.h"
 #include "ics_group.h"
 #include "ics_msg.h"
 #include "ics_path.h"
@@ -244,6 +245,7 @@ struct ics_change {
 	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
 	struct ics_path_change path;  /* of Packet Too Big and Fragmentation Needed */
 	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
+	const struct ics_frame_count *frame; /* how often its frame came; NULL: not counted */
 	struct ics_binding_note note;
 	struct ics_mcast_change mcast; /* of a report or done */
 	const struct ics_query_event *query; /* of an MLD query; NULL: another message, or not enough of it */

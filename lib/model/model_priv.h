@@ -142,6 +142,7 @@ void ics_frames_prefetch(const struct ics_model *m, unsigned step, uint64_t hash
 /* NULL: such frames are not counted. */
 const struct ics_frame_count *ics_frames_heard(struct ics_model *m, const struct ics_segment *seg,
 					       const struct ics_msg *msg);
+void ics_frames_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec);
 
 /* dad.c */
 void ics_dad_probed(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out);

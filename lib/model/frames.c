@@ -1,0 +1,507 @@
+/* The table of frames that repeat: four-way, indexed by the hash that the fast half keys per run. A new frame takes the
+ * place of one that is old; else of the one unused for longest that is not repeating, so that a flood of frames that come
+ * once does not hide one that comes a thousand times. Called for every message and every record of copies.
+ */
+#include "model_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define WAYS 4
+#define SETS (ICS_FRAMES_MAX / WAYS)
+/* A frame that pauses for longer begins anew: copies are told every 100 ms, and somewhat late. */
+#define PAUSE_NS 250000000ull
+#define TWIN_NS 2000000ull
+
+/* New frames that will be looked at again, for what became of them: one that has no copies by then has none, as a loop
+ * with 20 copies a second or more would have shown; when its window in the repeat cache is over, all copies are told.
+ */
+#define SAMPLES 4096
+#define CLEAN_NS 300000000ull
+#define FEED_NS 1300000000ull
+#define SAMPLES_A_TURN 4
+
+#define REPEATER_NS 1500000000ull
+#define SPEAKERS 8
+#define SPEAKER_NS 10000000000ull
+
+#define FEED_WINDOW_NS 60000000000ull
+#define FEED_SAMPLE 10
+#define FEED_LEARN_PERCENT 90
+#define FEED_CLEAR_PERCENT 50
+#define FEED_MACS 2
+
+struct set {
+	uint32_t tag[WAYS];
+	uint32_t used[WAYS]; /* ICS_COARSE(), 0: free */
+	uint8_t repeats;     /* bits: it came more often than once or twice */
+};
+
+struct window {
+	uint32_t times[ICS_FEED_BUCKETS], gap[ICS_FEED_GAPS];
+};
+
+/* What frames say about a segment. */
+struct census {
+	struct ics_repeater repeater[ICS_REPEATERS];
+	struct {
+		struct ics_mac mac;
+		uint64_t last_ns;
+	} speaker[SPEAKERS];
+	struct window window[2]; /* this minute's, and the one before */
+	uint64_t window_ns;
+	uint64_t macs; /* bits by hash: who sent what the windows hold */
+	uint16_t ports;
+	uint8_t k;
+	uint64_t k_since_ns;
+};
+
+struct sample {
+	uint64_t hash, first_ns;
+	uint32_t segment;
+};
+
+struct ics_frames {
+	struct set set[SETS];
+	struct ics_frame_count entry[SETS][WAYS];
+	struct census census[ICS_SEGMENTS_MAX];
+	struct sample sample[SAMPLES];
+	uint64_t newest, clean, feed; /* samples taken; of them looked at for copies; for the feed */
+	struct ics_frames_stats stats;
+};
+
+_Static_assert(sizeof(struct ics_frame_count) <= 192, "65,536 of them fit into 12 MB");
+
+int
+ics_frames_init(struct ics_model *m)
+{
+	/* Address space that the kernel fills in as it is touched. */
+	m->frames = calloc(1, sizeof(*m->frames));
+	return m->frames == NULL ? -ENOMEM : 0;
+}
+
+void
+ics_frames_fini(struct ics_model *m)
+{
+	free(m->frames);
+}
+
+/* ---- the table ---- */
+
+static unsigned
+set_of(uint64_t hash)
+{
+	return (unsigned)(hash >> 40) % SETS;
+}
+
+static uint32_t
+tag_of(uint64_t hash)
+{
+	return (uint32_t)hash | 1;
+}
+
+void
+ics_frames_prefetch(const struct ics_model *m, unsigned step, uint64_t hash)
+{
+	const struct set *s = &m->frames->set[set_of(hash)];
+
+	if (step == 0) {
+		__builtin_prefetch(s);
+		return;
+	}
+	for (unsigned w = 0; w < WAYS; w++)
+		if (s->tag[w] == tag_of(hash)) {
+			__builtin_prefetch(&m->frames->entry[set_of(hash)][w], 1);
+			__builtin_prefetch((char *)&m->frames->entry[set_of(hash)][w] + 64, 1);
+		}
+}
+
+static struct ics_frame_count *
+find(struct ics_frames *f, uint64_t hash)
+{
+	struct set *s = &f->set[set_of(hash)];
+
+	for (unsigned w = 0; w < WAYS; w++)
+		if (s->tag[w] == tag_of(hash) && f->entry[set_of(hash)][w].hash == hash)
+			return &f->entry[set_of(hash)][w];
+	return NULL;
+}
+
+const struct ics_frame_count *
+ics_model_frame(const struct ics_model *m, uint64_t hash)
+{
+	return hash == 0 ? NULL : find(m->frames, hash);
+}
+
+static struct ics_frame_count *
+take_place(struct ics_frames *f, uint64_t hash, uint64_t now_ns)
+{
+	struct set *s = &f->set[set_of(hash)];
+	uint32_t now = ICS_COARSE(now_ns), best_age = 0;
+	unsigned best = 0;
+	struct ics_frame_count *e;
+
+	for (unsigned w = 0; w < WAYS; w++) {
+		uint32_t age = s->used[w] == 0 ? UINT32_MAX : now - s->used[w];
+
+		if (age <= ICS_FRAME_AGE_NS / ICS_COARSE_NS && (s->repeats >> w & 1))
+			age = 0;
+		if (age >= best_age) {
+			best_age = age;
+			best = w;
+		}
+	}
+	if (s->used[best] != 0 && now - s->used[best] <= ICS_FRAME_AGE_NS / ICS_COARSE_NS)
+		f->stats.evictions++;
+	f->stats.kept += s->used[best] == 0;
+	s->tag[best] = tag_of(hash);
+	s->repeats &= (uint8_t) ~(1u << best);
+	e = &f->entry[set_of(hash)][best];
+	memset(e, 0, sizeof(*e));
+	e->hash = hash;
+	return e;
+}
+
+static void
+use(struct ics_frames *f, const struct ics_frame_count *e)
+{
+	struct set *s = &f->set[set_of(e->hash)];
+	unsigned way = (unsigned)(e - f->entry[set_of(e->hash)]);
+
+	s->used[way] = ICS_COARSE(e->last_ns);
+	if (e->total > 2)
+		s->repeats |= (uint8_t)(1u << way);
+}
+
+/* A slot is complete: copies that double from slot to slot are multiplied on their way. */
+static void
+complete(struct ics_frame_count *e, bool last)
+{
+	uint32_t n = e->n[e->slot % ICS_FRAME_SLOTS], before = e->n[(e->slot - 1) % ICS_FRAME_SLOTS];
+
+	if (before >= 2 && n >= 2 * before)
+		e->doublings += e->doublings < UINT8_MAX;
+	else
+		e->doublings = 0;
+	if (!last)
+		e->doublings = 0;
+}
+
+static void
+add(struct ics_frame_count *e, uint32_t n, uint64_t ts_ns)
+{
+	uint64_t slot = ts_ns / ICS_FRAME_SLOT_NS;
+
+	if (slot > e->slot) {
+		uint64_t steps = slot - e->slot;
+
+		complete(e, steps == 1);
+		for (uint64_t i = 0; i < steps && i < ICS_FRAME_SLOTS; i++) {
+			uint32_t *old = &e->n[(slot - i) % ICS_FRAME_SLOTS];
+
+			e->in_second -= *old;
+			*old = 0;
+		}
+		e->slot = slot;
+	}
+	if (ts_ns > e->last_ns + PAUSE_NS)
+		e->run_ns = ts_ns;
+	if (ts_ns > e->last_ns)
+		e->last_ns = ts_ns;
+	e->n[e->slot % ICS_FRAME_SLOTS] += n;
+	e->in_second += n;
+	e->total += n;
+}
+
+static void
+note_gap(struct ics_frame_count *e, uint64_t gap_ns)
+{
+	if (gap_ns < e->min_gap_ns)
+		e->min_gap_ns = (uint32_t)gap_ns;
+}
+
+static void
+note_place(struct ics_frame_count *e, uint32_t segment, uint8_t port)
+{
+	e->ports |= (uint16_t)(1u << (port & 15));
+	for (unsigned i = 0; i < e->n_segments; i++)
+		if (e->segment[i] == segment)
+			return;
+	if (e->n_segments < ICS_FRAME_PLACES)
+		e->segment[e->n_segments++] = segment;
+}
+
+/* ---- the segment ---- */
+
+static bool
+is_report(uint8_t class)
+{
+	return class == ICS_CLASS_mld1_report || class == ICS_CLASS_mld1_done || class == ICS_CLASS_mld2_report;
+}
+
+/* Its place in the list: its own, a free one or that of whoever is silent for longest. */
+static void
+note_repeater(struct census *c, const struct ics_frame_count *e, uint32_t per_s)
+{
+	struct ics_repeater *r = &c->repeater[0];
+
+	for (unsigned i = 0; i < ICS_REPEATERS; i++) {
+		if (c->repeater[i].last_ns != 0 && ics_mac_equal(&c->repeater[i].mac, &e->smac)) {
+			r = &c->repeater[i];
+			break;
+		}
+		if (c->repeater[i].last_ns < r->last_ns)
+			r = &c->repeater[i];
+	}
+	if (!ics_mac_equal(&r->mac, &e->smac) || e->last_ns > r->last_ns + REPEATER_NS) {
+		if (r->last_ns + REPEATER_NS >= e->last_ns)
+			return; /* the list is full of those that repeat right now */
+		*r = (struct ics_repeater){.mac = e->smac, .since_ns = e->run_ns};
+	}
+	r->other_kind |= !is_report(e->class);
+	if (r->hash != e->hash && per_s < r->per_s && e->last_ns < r->last_ns + REPEATER_NS)
+		return;
+	r->hash = e->hash;
+	r->class = e->class;
+	r->per_s = per_s;
+	r->span_ms = (uint32_t)((e->last_ns - e->run_ns) / 1000000);
+	if (e->last_ns > r->last_ns)
+		r->last_ns = e->last_ns;
+}
+
+static void
+note_speaker(struct census *c, const struct ics_mac *mac, uint64_t ts_ns)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < SPEAKERS; i++) {
+		if (ics_mac_equal(&c->speaker[i].mac, mac)) {
+			c->speaker[i].last_ns = ts_ns;
+			return;
+		}
+		if (c->speaker[i].last_ns < c->speaker[oldest].last_ns)
+			oldest = i;
+	}
+	c->speaker[oldest].mac = *mac;
+	c->speaker[oldest].last_ns = ts_ns;
+}
+
+unsigned
+ics_model_speakers(const struct ics_model *m, uint32_t segment)
+{
+	const struct census *c = &m->frames->census[segment];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SPEAKERS; i++)
+		n += c->speaker[i].last_ns != 0 && c->speaker[i].last_ns + SPEAKER_NS >= m->clock.now_ns;
+	return n;
+}
+
+unsigned
+ics_model_repeaters(const struct ics_model *m, uint32_t segment, const struct ics_repeater *out[static ICS_REPEATERS])
+{
+	const struct census *c = &m->frames->census[segment];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ICS_REPEATERS; i++)
+		if (c->repeater[i].last_ns != 0 && c->repeater[i].last_ns + REPEATER_NS >= m->clock.now_ns)
+			out[n++] = &c->repeater[i];
+	return n;
+}
+
+/* ---- what became of new frames ---- */
+
+static unsigned
+factor(const struct census *c)
+{
+	return c->k > 1 ? c->k : 1;
+}
+
+/* It came once although others were repeating: their copies are their own. */
+static void
+look_for_copies(struct ics_frames *f, const struct sample *s)
+{
+	struct census *c = &f->census[s->segment];
+	const struct ics_frame_count *e = find(f, s->hash);
+
+	if (e == NULL || e->first_ns != s->first_ns || !e->multicast || e->total > factor(c))
+		return;
+	for (unsigned i = 0; i < ICS_REPEATERS; i++) {
+		struct ics_repeater *r = &c->repeater[i];
+
+		if (r->last_ns + REPEATER_NS >= s->first_ns && r->since_ns < s->first_ns && r->last_ns != 0)
+			r->clean++;
+	}
+}
+
+static void
+judge_feed(struct census *c, uint64_t now_ns)
+{
+	uint32_t times[ICS_FEED_BUCKETS], all = 0;
+
+	for (unsigned i = 0; i < ICS_FEED_BUCKETS; i++)
+		all += times[i] = c->window[0].times[i] + c->window[1].times[i];
+	if (all < FEED_SAMPLE)
+		return;
+	if (c->k > 1 && (uint64_t)times[c->k] * 100 >= (uint64_t)all * FEED_CLEAR_PERCENT)
+		return;
+	for (unsigned k = 2; k <= ICS_FEED_MAX; k++)
+		if ((uint64_t)times[k] * 100 >= (uint64_t)all * FEED_LEARN_PERCENT &&
+		    __builtin_popcountll(c->macs) >= FEED_MACS) {
+			c->k = (uint8_t)k;
+			c->k_since_ns = now_ns;
+			return;
+		}
+	if (c->k > 1)
+		c->k_since_ns = now_ns;
+	c->k = 1;
+}
+
+static void
+count_feed(struct ics_frames *f, const struct sample *s)
+{
+	struct census *c = &f->census[s->segment];
+	const struct ics_frame_count *e = find(f, s->hash);
+	uint64_t when = s->first_ns + FEED_NS;
+	unsigned n;
+
+	if (e == NULL || e->first_ns != s->first_ns || e->last_ns - e->first_ns > TWIN_NS)
+		return;
+	if (when >= c->window_ns + FEED_WINDOW_NS) {
+		c->window[1] = c->window[0];
+		if (when >= c->window_ns + 2 * FEED_WINDOW_NS)
+			c->window[1] = (struct window){{0}, {0}};
+		c->window[0] = (struct window){{0}, {0}};
+		c->window_ns = when;
+		c->macs = 0;
+		c->ports = 0;
+	}
+	n = e->total < ICS_FEED_BUCKETS ? (unsigned)e->total : ICS_FEED_BUCKETS - 1;
+	c->window[0].times[n]++;
+	if (n > 1)
+		c->window[0].gap[e->min_gap_ns < 100000    ? 0
+				 : e->min_gap_ns < 500000  ? 1
+				 : e->min_gap_ns < 1000000 ? 2
+							   : 3]++;
+	c->macs |= 1ull << ics_hash(e->smac.b, sizeof(e->smac.b), 0) % 64;
+	c->ports |= e->ports;
+	judge_feed(c, when);
+}
+
+static void
+look_back(struct ics_frames *f, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < SAMPLES_A_TURN && f->clean < f->newest; i++) {
+		const struct sample *s = &f->sample[f->clean % SAMPLES];
+
+		if (now_ns < s->first_ns + CLEAN_NS)
+			break;
+		look_for_copies(f, s);
+		f->clean++;
+	}
+	for (unsigned i = 0; i < SAMPLES_A_TURN && f->feed < f->clean; i++) {
+		const struct sample *s = &f->sample[f->feed % SAMPLES];
+
+		if (now_ns < s->first_ns + FEED_NS)
+			break;
+		count_feed(f, s);
+		f->feed++;
+	}
+}
+
+/* ---- what comes in ---- */
+
+static void
+judge(struct ics_frames *f, struct ics_frame_count *e, uint32_t segment)
+{
+	struct census *c = &f->census[segment];
+	uint32_t per_s = ics_frame_per_s(e, factor(c));
+
+	use(f, e);
+	if (per_s >= ICS_REPEATER_MIN)
+		note_repeater(c, e, per_s);
+}
+
+const struct ics_frame_count *
+ics_frames_heard(struct ics_model *m, const struct ics_segment *seg, const struct ics_msg *msg)
+{
+	struct ics_frames *f = m->frames;
+	const struct ics_record *rec = msg->rec;
+	bool multicast = msg->has_mac && (msg->dmac.b[0] & 1);
+	struct ics_frame_count *e;
+
+	look_back(f, m->clock.now_ns);
+	if (rec->frame_hash == 0 || !msg->has_mac ||
+	    (!multicast && !is_report(rec->class) && rec->class != ICS_CLASS_mld_query))
+		return NULL;
+	e = find(f, rec->frame_hash);
+	if (e == NULL || msg->ts_ns > e->last_ns + ICS_FRAME_AGE_NS) {
+		if (e == NULL) {
+			e = take_place(f, rec->frame_hash, msg->ts_ns);
+		} else {
+			memset(e, 0, sizeof(*e));
+			e->hash = rec->frame_hash;
+		}
+		e->first_ns = e->run_ns = e->last_ns = msg->ts_ns;
+		e->slot = msg->ts_ns / ICS_FRAME_SLOT_NS;
+		e->min_gap_ns = UINT32_MAX;
+		e->smac = msg->smac;
+		e->class = rec->class;
+		e->multicast = multicast;
+		if (f->newest - f->feed < SAMPLES)
+			f->sample[f->newest++ % SAMPLES] = (struct sample){e->hash, e->first_ns, seg->id};
+		note_speaker(&f->census[seg->id], &msg->smac, msg->ts_ns);
+	} else {
+		/* The shortest gap of several copies is at most their mean, which is all that is known of them here. */
+		uint64_t gap = msg->ts_ns > e->last_ns ? msg->ts_ns - e->last_ns : 0;
+
+		note_gap(e, gap / (1 + (uint64_t)rec->repeats));
+		if (gap <= TWIN_NS && !(e->ports >> (rec->port & 15) & 1))
+			e->twin_port = true;
+	}
+	note_place(e, seg->id, rec->port);
+	add(e, 1 + rec->repeats, msg->ts_ns);
+	judge(f, e, seg->id);
+	return e;
+}
+
+void
+ics_frames_copies(struct ics_model *m, const struct ics_segment *seg, const struct ics_record *rec)
+{
+	struct ics_frame_count *e = rec->frame_hash != 0 ? find(m->frames, rec->frame_hash) : NULL;
+	uint64_t ts = rec->ts_ns + m->clock.offset_ns;
+
+	look_back(m->frames, m->clock.now_ns);
+	if (e == NULL) {
+		m->frames->stats.unknown += 1 + (uint64_t)rec->repeats;
+		return;
+	}
+	note_gap(e, rec->min_gap_ns);
+	note_place(e, seg->id, rec->port);
+	add(e, 1 + rec->repeats, ts);
+	judge(m->frames, e, seg->id);
+}
+
+unsigned
+ics_model_feed_factor(const struct ics_model *m, uint32_t segment)
+{
+	return factor(&m->frames->census[segment]);
+}
+
+void
+ics_model_feed(const struct ics_model *m, uint32_t segment, struct ics_feed *out)
+{
+	const struct census *c = &m->frames->census[segment];
+
+	*out = (struct ics_feed){.k = factor(c), .since_ns = c->k_since_ns, .ports = c->ports};
+	for (unsigned i = 0; i < ICS_FEED_BUCKETS; i++)
+		out->frames += out->times[i] = c->window[0].times[i] + c->window[1].times[i];
+	for (unsigned i = 0; i < ICS_FEED_GAPS; i++)
+		out->gap[i] = c->window[0].gap[i] + c->window[1].gap[i];
+}
+
+void
+ics_model_frames_stats(const struct ics_model *m, struct ics_frames_stats *out)
+{
+	*out = m->frames->stats;
+}
