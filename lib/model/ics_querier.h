@@ -32,30 +32,30 @@ struct ics_querier {
 	struct ics_ip addr;
 	struct ics_mac mac; /* zero where the link has none */
 	bool has_mac;
-	uint8_t version;              /* of its latest query */
-	uint8_t rv, qqic;             /* of its latest general query, with qqi_s and qri_ms */
-	uint32_t qqi_s, qri_ms;       /* qqi_s 0: it did not say */
-	uint64_t first_ns, last_ns;   /* any query */
-	uint64_t start_ns;            /* it began, or began again after a silence */
-	uint64_t last_general_ns;     /* 0: none */
-	uint64_t general, specific;   /* queries, copies included */
-	uint64_t forged;              /* with its address and another MAC */
-	uint64_t interval_ns;         /* between general queries, learned; 0: not yet */
-	uint32_t intervals;           /* that it was learned from */
-	uint32_t outliers;            /* in a row that do not fit it */
-	uint32_t run;                 /* general queries since start_ns */
-	uint32_t overruled;           /* of them: though one with a lower address had spoken since it began; in a row */
-	uint32_t copies_run;          /* queries in a row that were copies of one frame by a mirror */
-	uint64_t frame_hash;          /* of its latest query, */
-	bool last_is_general;         /* which is general */
+	uint8_t version;            /* of its latest query */
+	uint8_t rv, qqic;           /* of its latest general query, with qqi_s and qri_ms */
+	uint32_t qqi_s, qri_ms;     /* qqi_s 0: it did not say */
+	uint64_t first_ns, last_ns; /* any query */
+	uint64_t start_ns;          /* it began, or began again after a silence */
+	uint64_t last_general_ns;   /* 0: none */
+	uint64_t general, specific; /* queries, copies included */
+	uint64_t forged;            /* with its address and another MAC */
+	uint64_t interval_ns;       /* between general queries, learned; 0: not yet */
+	uint32_t intervals;         /* that it was learned from */
+	uint32_t outliers;          /* in a row that do not fit it */
+	uint32_t run;               /* general queries since start_ns */
+	uint32_t overruled;         /* of them: though one with a lower address had spoken since it began; in a row */
+	uint32_t copies_run;        /* queries in a row that were copies of one frame by a mirror */
+	uint64_t frame_hash;        /* of its latest query, */
+	bool last_is_general;       /* which is general */
 };
 
 struct ics_queriers {
 	uint32_t segment;
 	unsigned n;
-	unsigned current;         /* in q; the one in charge, or last in charge */
-	uint64_t until_ns;        /* it is, as long as it speaks again until then; 0: nobody ever was */
-	uint64_t last_general_ns; /* by whom ever, valid */
+	unsigned current;                  /* in q; the one in charge, or last in charge */
+	uint64_t until_ns;                 /* it is, as long as it speaks again until then; 0: nobody ever was */
+	uint64_t last_general_ns;          /* by whom ever, valid */
 	uint64_t v1_since_ns, v1_until_ns; /* hosts speak version 1; 0: never did */
 	uint64_t changes, evictions;
 	/* Queries that hosts discard. */

@@ -270,8 +270,8 @@ learn(struct ics_model *m, struct ics_queriers *s, const struct ics_msg *msg, st
 		*q = (struct ics_querier){.addr = msg->src, .first_ns = msg->ts_ns, .qri_ms = ICS_QUERY_QRI_MS};
 	}
 	ev->querier = q;
-	ev->is_copy = q->frame_hash == msg->rec->frame_hash && msg->ts_ns < q->last_ns + MIRROR_NS &&
-		      q->copies_run < MIRROR_COPIES && msg->rec->repeats == 0;
+	ev->is_copy = ev->query.general && q->frame_hash == msg->rec->frame_hash &&
+		      msg->ts_ns < q->last_ns + MIRROR_NS && q->copies_run < MIRROR_COPIES && msg->rec->repeats == 0;
 	q->copies_run = ev->is_copy ? q->copies_run + 1 : 0;
 	q->has_mac = msg->has_mac;
 	q->mac = msg->smac;
@@ -294,8 +294,7 @@ note_invalid(struct ics_queriers *s, const struct ics_msg *msg)
 	s->invalid += 1 + (uint64_t)msg->rec->repeats;
 	s->invalid_ns = msg->ts_ns;
 	s->invalid_src = msg->src;
-	ICS_REASONS_FOREACH(n, &msg->rec->reasons)
-	{
+	ICS_REASONS_FOREACH(n, &msg->rec->reasons) {
 		if (ics_reason_info(n)->cls == ICS_REASON_CLASS_D) {
 			s->invalid_reason = (enum ics_reason)n;
 			return;
