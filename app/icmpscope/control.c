@@ -174,6 +174,7 @@ control_run(struct control *c, const _Atomic bool *stop)
 		tsc = rte_rdtsc();
 		tick(c, tsc, n == 0);
 		tell_news(c, tsc);
+		keeper_turn(c->keeper, c->engine, clock_ns(&c->shared->clock, tsc));
 		if (n == 0)
 			check_captures(c);
 		n += ics_export_poll(REQUESTS_BATCH);

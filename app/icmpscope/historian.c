@@ -3,10 +3,10 @@
  */
 #include "historian.h"
 
+#include "background.h"
+
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -78,47 +78,6 @@ write_history(void *historian)
 	return NULL;
 }
 
-/* The CPUs that this process may use without those of the workers and the control core, without those of the workers, or
- * all, whichever is the first to hold one.
- */
-static void
-choose_cpus(cpu_set_t *set, const struct plan_in *facts, const struct plan *plan)
-{
-	for (unsigned attempt = 0; attempt < 3; attempt++) {
-		CPU_ZERO(set);
-		for (unsigned i = 0; i < facts->n_cpus; i++)
-			CPU_SET(facts->cpu[i].id, set);
-		for (unsigned i = 0; attempt < 2 && i < plan->n_workers; i++)
-			CPU_CLR(plan->worker[i].cpu, set);
-		if (attempt < 1)
-			CPU_CLR(plan->main_cpu, set);
-		if (CPU_COUNT(set) > 0)
-			return;
-	}
-}
-
-static int
-start_thread(struct historian *h, const struct plan_in *facts, const struct plan *plan)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	cpu_set_t cpus;
-	int rc;
-
-	choose_cpus(&cpus, facts, plan);
-	pthread_attr_init(&attr);
-	pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
-	/* Signals are for the control core. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&h->thread, &attr, write_history, h);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (rc == 0)
-		pthread_setname_np(h->thread, "history");
-	return -rc;
-}
-
 int
 historian_start(struct historian *h, const struct ics_config *conf, const struct plan_in *facts,
 		const struct plan *plan)
@@ -136,7 +95,7 @@ historian_start(struct historian *h, const struct ics_config *conf, const struct
 		return rc;
 	}
 	h->queue = ics_history_queue_new(QUEUE_LEN);
-	rc = h->queue == NULL ? -errno : start_thread(h, facts, plan);
+	rc = h->queue == NULL ? -errno : background_start(&h->thread, "history", write_history, h, facts, plan);
 	if (rc != 0) {
 		fprintf(stderr, "icmpscope: no thread for the address history: %s\n", strerror(-rc));
 		ics_history_close(h->history);

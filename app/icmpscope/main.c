@@ -6,11 +6,13 @@
 #include "device.h"
 #include "eal.h"
 #include "historian.h"
+#include "keeper.h"
 #include "plan.h"
 #include "port.h"
 #include "summary.h"
 #include "worker.h"
 
+#include "ics_vendor.h"
 #include "ics_version.h"
 
 #include <errno.h>
@@ -43,6 +45,7 @@ static struct {
 	struct control control;
 	struct ics_engine *engine;
 	struct historian historian;
+	struct keeper keeper;
 } run;
 
 static _Atomic bool stop;
@@ -174,6 +177,17 @@ mode(void)
 	return once == run.n_devices ? "capture" : loop > 0 && once + loop == run.n_devices ? "loop" : "live";
 }
 
+/* Names of vendors are a convenience: without them, or with a file that is none, all else goes on. */
+static void
+load_vendors(const struct ics_config *c)
+{
+	char err[ICS_VENDOR_ERR_LEN];
+	int rc = c->vendor.file[0] != '\0' ? ics_vendor_load(c->vendor.file, err) : 0;
+
+	if (rc != 0 && rc != -ENOENT)
+		fprintf(stderr, "icmpscope: vendors are not named: %s\n", err);
+}
+
 static int
 prepare_shared(void)
 {
@@ -195,6 +209,7 @@ prepare_shared(void)
 	run.shared.decode = c->decode;
 	run.shared.validate.link_mtu = c->detect.link_mtu;
 	clock_init(&run.shared.clock, rte_rdtsc(), rte_get_tsc_hz());
+	load_vendors(c);
 	run.engine = ics_engine_new(c, random[0]);
 	if (run.engine == NULL) {
 		fprintf(stderr, "icmpscope: not enough memory for the model: %s\n", strerror(errno));
@@ -202,6 +217,7 @@ prepare_shared(void)
 	}
 	if (!run.shared.capture_time)
 		ics_engine_set_steady(run.engine);
+	keeper_restore(&run.keeper, run.engine, run.shared.capture_time ? 0 : run.shared.clock.ns0);
 	ics_engine_publish_known(run.engine, &run.shared.known);
 	if (run.historian.history != NULL)
 		ics_engine_set_history(run.engine, historian_tell, &run.historian);
@@ -296,6 +312,8 @@ open_export(const char *mode_name)
 		.hugepages = run.plan.hugepages,
 		.history = run.historian.history != NULL ? &run.historian.stats : NULL,
 		.history_queue = run.historian.queue,
+		.state = run.keeper.snapshot != NULL ? &run.keeper.stats : NULL,
+		.restored = &run.keeper.restored,
 	};
 	rc = ics_export_open(&run.source);
 	if (rc != 0)
@@ -316,6 +334,7 @@ run_control(void)
 	c->port_views = run.port_views;
 	c->source = &run.source;
 	c->engine = run.engine;
+	c->keeper = &run.keeper;
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	control_run(c, &stop);
 }
@@ -350,6 +369,7 @@ with_eal(void)
 		port_close(&run.ports[i]);
 	for (unsigned i = run.n_workers; i-- > 0;)
 		worker_free(run.workers[i]);
+	keeper_stop(&run.keeper, run.engine);
 	ics_engine_free(run.engine);
 	return status;
 }
@@ -369,8 +389,13 @@ main(int argc, char **argv)
 		return status;
 	if (historian_start(&run.historian, &run.args.config, &run.facts, &run.plan) != 0)
 		return 1;
+	if (keeper_start(&run.keeper, &run.args.config, &run.facts, &run.plan) != 0) {
+		historian_stop(&run.historian);
+		return 1;
+	}
 	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0) {
 		historian_stop(&run.historian);
+		keeper_stop(&run.keeper, NULL);
 		return 1;
 	}
 	status = with_eal();

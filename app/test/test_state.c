@@ -5,8 +5,10 @@
 #include "state.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/icmpscope-state-XXXXXX";
@@ -587,6 +589,50 @@ test_failed_write_leaves_the_old(void **state)
 	rig_free(r);
 }
 
+/* Killed at any moment, again and again: there is always a whole file. */
+static void
+test_killed_while_saving(void **state)
+{
+	(void)state;
+	save_learned();
+	for (unsigned round = 0; round < 30; round++) {
+		struct ics_state_restored back;
+		struct rig *r;
+		int ready[2];
+		char c;
+		pid_t pid;
+
+		assert_int_equal(pipe(ready), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct ics_state_snapshot *s = ics_state_snapshot_new();
+
+			r = rig_new(NULL);
+			learn(r);
+			for (uint64_t n = 0;; n++) {
+				ics_engine_tick(r->engine, T0 + 700 * S + n * S);
+				ics_state_snapshot_begin(s);
+				while (!ics_state_snapshot_step(s, r->engine, 64))
+					;
+				if (ics_state_write(s, path) != 0 || (n == 0 && write(ready[1], "", 1) != 1))
+					_exit(1);
+			}
+		}
+		close(ready[1]);
+		assert_int_equal(read(ready[0], &c, 1), 1);
+		close(ready[0]);
+		usleep(137 * round);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		r = rig_new(NULL);
+		back = restore(r, 0);
+		assert_int_equal(back.taken[ICS_WARM_ROUTER], 1);
+		assert_true(back.saved_ns >= T0 + 700 * S);
+		rig_free(r);
+	}
+}
+
 static void
 test_only_its_owner_reads_it(void **state)
 {
@@ -619,6 +665,7 @@ main(void)
 		cmocka_unit_test_teardown(test_hostile_numbers, clean),
 		cmocka_unit_test_teardown(test_relations, clean),
 		cmocka_unit_test_teardown(test_failed_write_leaves_the_old, clean),
+		cmocka_unit_test_teardown(test_killed_while_saving, clean),
 		cmocka_unit_test_teardown(test_only_its_owner_reads_it, clean),
 	};
 

@@ -72,6 +72,12 @@ struct ics_config {
 		uint32_t max_mb; /* 0: no limit */
 	} history;
 	struct {
+		char file[256]; /* as long as that of history; empty: nothing is kept */
+	} state;
+	struct {
+		char file[256]; /* as long as that of history; empty: vendors are not named */
+	} vendor;
+	struct {
 		char file_prefix[64]; /* of DPDK's runtime directory; "icmpscope" */
 		uint32_t memory_mb;   /* 0: planned */
 	} eal;

@@ -9,6 +9,7 @@
 #include "ics_engine.h"
 #include "ics_history.h"
 #include "ics_ring.h"
+#include "ics_state.h"
 
 /* How long a client waits for the control core before it is told so. */
 #define ICS_EXPORT_WAIT_MS 150
@@ -84,6 +85,8 @@ struct ics_export_source {
 	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
 	const struct ics_history_stats *history;      /* of the writer; NULL: no history is kept */
 	const struct ics_history_queue *history_queue;
+	const struct ics_state_stats *state;       /* of the writer; NULL: no state is kept */
+	const struct ics_state_restored *restored; /* what came back at the start; NULL: nothing */
 	void (*read_ports)(void *ctx); /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };

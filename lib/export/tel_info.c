@@ -94,6 +94,29 @@ add_history(const struct ics_export_source *src, struct reply *r)
 			   (src->history != NULL ? ics_count_get(&src->history->failed) : 0));
 }
 
+static void
+add_state(const struct ics_export_source *src, struct reply *r)
+{
+	static const struct ics_state_restored nothing;
+	const struct ics_state_restored *back = src->restored != NULL ? src->restored : &nothing;
+	uint64_t error = src->state != NULL ? ics_count_get(&src->state->error) : 0;
+	uint64_t saved_ns = src->state != NULL ? ics_count_get(&src->state->saved_ns) : 0, left = 0;
+	char when[32], key[64];
+
+	reply_text(r, "state", "%s", src->state == NULL ? "off" : error == 0 ? "on" : strerror((int)error));
+	reply_uint(r, "state_saves", src->state != NULL ? ics_count_get(&src->state->saved) : 0);
+	reply_uint(r, "state_failed", src->state != NULL ? ics_count_get(&src->state->failed) : 0);
+	reply_uint(r, "state_bytes", src->state != NULL ? ics_count_get(&src->state->bytes) : 0);
+	reply_text(r, "state_saved", "%s", saved_ns != 0 ? ics_report_time(saved_ns, when) : "never");
+	reply_text(r, "state_restored", "%s", back->found ? ics_report_time(back->saved_ns, when) : "nothing");
+	for (unsigned k = ICS_WARM_SEGMENT; k < ICS_WARM_KINDS; k++) {
+		snprintf(key, sizeof(key), "state_restored_%s", ics_warm_kind_name(k));
+		reply_uint(r, key, back->taken[k]);
+		left += back->left[k];
+	}
+	reply_uint(r, "state_not_restored", left);
+}
+
 void
 tel_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -112,6 +135,7 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	add_ports(src, r);
 	add_findings(src, r);
 	add_history(src, r);
+	add_state(src, r);
 	reply_uint(r, "main_cpu", src->main_cpu);
 	reply_uint(r, "tsc_hz", src->tsc_hz);
 	reply_uint(r, "hugepages", src->hugepages);

@@ -394,9 +394,8 @@ ics_router_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_
 	e->down_ns = w->gone_ns;
 	e->cycles.total = w->cycles;
 	for (unsigned i = 0; i < ICS_ROUTER_CYCLES; i++)
-		e->cycles.ring[i] = (struct ics_router_cycle){.down_ns = w->cycle_down_ns[i],
-							      .up_ns = w->cycle_up_ns[i],
-							      .by_na = w->cycle_by_na[i] != 0};
+		e->cycles.ring[i] = (struct ics_router_cycle){
+			.down_ns = w->cycle_down_ns[i], .up_ns = w->cycle_up_ns[i], .by_na = w->cycle_by_na[i] != 0};
 	if (e->r.state == ICS_ROUTER_DEFAULT) {
 		seg->s.default_routers++;
 		(void)ics_timer_set(&m->clock.timers, &e->expiry, e->r.expires_ns);

@@ -1,0 +1,47 @@
+/* Where threads run that write files (background.h). Called by historian.c and keeper.c. */
+#include "background.h"
+
+#include <sched.h>
+#include <signal.h>
+
+/* The CPUs that this process may use without those of the workers and the control core, without those of the workers, or
+ * all, whichever is the first to hold one.
+ */
+static void
+choose_cpus(cpu_set_t *set, const struct plan_in *facts, const struct plan *plan)
+{
+	for (unsigned attempt = 0; attempt < 3; attempt++) {
+		CPU_ZERO(set);
+		for (unsigned i = 0; i < facts->n_cpus; i++)
+			CPU_SET(facts->cpu[i].id, set);
+		for (unsigned i = 0; attempt < 2 && i < plan->n_workers; i++)
+			CPU_CLR(plan->worker[i].cpu, set);
+		if (attempt < 1)
+			CPU_CLR(plan->main_cpu, set);
+		if (CPU_COUNT(set) > 0)
+			return;
+	}
+}
+
+int
+background_start(pthread_t *thread, const char *name, void *(*fn)(void *), void *arg, const struct plan_in *facts,
+		 const struct plan *plan)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	cpu_set_t cpus;
+	int rc;
+
+	choose_cpus(&cpus, facts, plan);
+	pthread_attr_init(&attr);
+	pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	/* Signals are for the control core. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(thread, &attr, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (rc == 0)
+		pthread_setname_np(*thread, name);
+	return -rc;
+}
