@@ -47,15 +47,19 @@ ics_model_member_last_ns(const struct ics_model *m, const struct ics_member *e)
 	return m->clock.now_ns > age ? m->clock.now_ns - age : 0;
 }
 
-/* Hosts answer queries as they come: where they come less often than said, memberships last for as many of them. */
+/* Hosts answer queries as they come: where they come less often than said, memberships last for as many of them. What the
+ * latest querier said holds when it is gone: nobody says anything else.
+ */
 uint64_t
 ics_model_mali_ns(const struct ics_model *m, uint32_t segment)
 {
-	const struct ics_querier *q = ics_queriers_current(ics_model_queriers(m, segment), m->clock.now_ns);
+	const struct ics_queriers *all = ics_model_queriers(m, segment);
+	const struct ics_querier *q;
 	uint64_t mali, heard;
 
-	if (q == NULL)
+	if (all == NULL || all->until_ns == 0)
 		return ICS_MALI_DEFAULT_NS;
+	q = &all->q[all->current];
 	mali = ics_querier_mali_ns(q);
 	heard = (q->rv != 0 ? q->rv : ICS_QUERY_RV) * q->interval_ns + q->qri_ms * 1000000ull;
 	if (heard > mali)
