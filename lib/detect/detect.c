@@ -48,6 +48,16 @@ on_dad_over(void *ctx, const struct ics_dad *dad)
 			s->d[i].ops->dad_over(&s->d[i], dad);
 }
 
+static void
+on_hole(void *ctx, const struct ics_hole *h, bool open)
+{
+	struct ics_detectors *s = ctx;
+
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->hole != NULL)
+			s->d[i].ops->hole(&s->d[i], h, open);
+}
+
 struct ics_detectors *
 ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct ics_anomaly_store *store,
 		  uint64_t seed)
@@ -78,6 +88,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 		s->classes |= d->ops->classes;
 	}
 	ics_model_on_dad_over(model, on_dad_over, s);
+	ics_model_on_hole(model, on_hole, s);
 	return s;
 }
 
@@ -99,6 +110,7 @@ ics_detectors_free(struct ics_detectors *s)
 			d->ops->fini(d);
 	}
 	ics_model_on_dad_over(s->model, NULL, NULL);
+	ics_model_on_hole(s->model, NULL, NULL);
 	free(s);
 }
 
@@ -134,6 +146,30 @@ ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const str
 	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
 		if (s->d[i].ops->data != NULL)
 			s->d[i].ops->data(&s->d[i], msg, segment);
+}
+
+void
+ics_detectors_sent(struct ics_detectors *s, const struct ics_path_sent *sent, const struct ics_segment *segment)
+{
+	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
+		if (s->d[i].ops->sent != NULL)
+			s->d[i].ops->sent(&s->d[i], sent, segment);
+}
+
+void
+ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *sample, const struct ics_msg *msg,
+		     const struct ics_segment *segment)
+{
+	s->shared.message++;
+	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
+		if (s->d[i].ops->sample != NULL)
+			s->d[i].ops->sample(&s->d[i], sample, msg, segment);
+}
+
+void
+ics_detectors_set_samplers(struct ics_detectors *s, const struct ics_samplers *samplers)
+{
+	s->shared.samplers = samplers;
 }
 
 void
@@ -181,8 +217,12 @@ ics_detectors_info(struct ics_detectors *s, unsigned i)
 {
 	if (i >= N_DETECTORS)
 		return NULL;
-	s->d[i].info.state = ics_detect_is_muted_wholly(&s->d[i])       ? "muted"
-			     : s->d[i].ops->needs_data && !s->data_seen ? "not_assessed"
-									: "on";
+	if (ics_detect_is_muted_wholly(&s->d[i]))
+		s->d[i].info.state = "muted";
+	else if ((s->d[i].ops->needs_data && !s->data_seen) ||
+		 (s->d[i].ops->needs_samples && s->shared.samplers == NULL))
+		s->d[i].info.state = "not_assessed";
+	else
+		s->d[i].info.state = "on";
 	return &s->d[i].info;
 }

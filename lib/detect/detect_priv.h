@@ -20,6 +20,7 @@ struct ics_detect_shared {
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
 	uint64_t last_loss_ns;                /* records were lost; 0: never */
+	const struct ics_samplers *samplers;  /* to ask whether a flow was seen; NULL: the sampler is off */
 };
 
 struct ics_detector_ops {
@@ -40,6 +41,16 @@ struct ics_detector_ops {
 	void (*data)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg);
 	/* A router of an earlier run is known again; NULL: not of interest. */
 	void (*resumed)(struct ics_detector *d, const struct ics_router *r);
+	/* A black hole opened or changed, or (open false) is about to go. NULL: not of interest. */
+	void (*hole)(struct ics_detector *d, const struct ics_hole *h, bool open);
+	/* What the TCP sampler saw a host send. NULL: not of interest. */
+	void (*sent)(struct ics_detector *d, const struct ics_path_sent *s, const struct ics_segment *seg);
+	/* What the TCP sampler tells, HOSTDATA left out (that is data). msg: its time, segment, frame, MACs and addresses as
+	 * of s, for episodes; its rec is a sample's. NULL: not of interest.
+	 */
+	void (*sample)(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg,
+		       const struct ics_segment *seg);
+	bool needs_samples; /* it is not assessed as long as the sampler is off */
 	bool needs_data; /* it is not assessed as long as no data was seen */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);

@@ -7,6 +7,7 @@
 #include "ics_anomaly.h"
 #include "ics_config.h"
 #include "ics_model.h"
+#include "ics_sample.h"
 
 /* What /icmpscope/detector/info says. Strings are static. */
 struct ics_detector_info {
@@ -35,6 +36,13 @@ void ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, co
 			  uint8_t type);
 /* A frame of a host that is no control message (ip6_other, ip4_other): of msg only addresses and frame are there. */
 void ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment);
+/* What a host was seen to send, by the TCP sampler: sizes and MSS. */
+void ics_detectors_sent(struct ics_detectors *s, const struct ics_path_sent *sent, const struct ics_segment *segment);
+/* What the TCP sampler tells of a flow; msg is made of it, and live as long as the call. */
+void ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *sample, const struct ics_msg *msg,
+			  const struct ics_segment *segment);
+/* The samplers, for detectors to ask whether a flow was seen. NULL: there are none. */
+void ics_detectors_set_samplers(struct ics_detectors *s, const struct ics_samplers *samplers);
 /* Records were lost on their way at this time (of the model's clock): what was not heard may have been said. */
 void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
 /* Further copies of a frame that went before (ICS_REC_COPIES). */

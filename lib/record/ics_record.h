@@ -52,6 +52,15 @@ struct ics_record {
 
 _Static_assert(sizeof(struct ics_record) == ICS_RECORD_ELEM, "a record header is one cache line");
 
+/* ics_record.class of a sample, which is no control message: what follows is no frame but a struct ics_sample. */
+#define ICS_RECORD_SAMPLE 0xff
+
+static inline bool
+ics_record_is_sample(const struct ics_record *r)
+{
+	return r->class == ICS_RECORD_SAMPLE;
+}
+
 static inline enum ics_link
 ics_record_link(const struct ics_record *r)
 {
@@ -74,9 +83,10 @@ struct ics_segment_key {
 };
 
 /* Which way a record goes. RESERVED is urgent with the right to the last part of the ring: messages about
- * routers that the control core knows, so that a flood cannot push them out.
+ * routers that the control core knows, so that a flood cannot push them out. SAMPLE is bulk that may take no more than a
+ * small part of the ring, so that no message is lost for a sample.
  */
-enum ics_lane { ICS_LANE_BULK, ICS_LANE_URGENT, ICS_LANE_RESERVED };
+enum ics_lane { ICS_LANE_BULK, ICS_LANE_URGENT, ICS_LANE_RESERVED, ICS_LANE_SAMPLE };
 
 /* Where records go: a ring in the program, a call in the offline reader. push returns 0, or -ENOSPC when the
  * record is lost (the caller counts it). frame holds rec->cap_len bytes, and may be NULL when that is 0.
