@@ -149,14 +149,6 @@ ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const str
 }
 
 void
-ics_detectors_sent(struct ics_detectors *s, const struct ics_path_sent *sent, const struct ics_segment *segment)
-{
-	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
-		if (s->d[i].ops->sent != NULL)
-			s->d[i].ops->sent(&s->d[i], sent, segment);
-}
-
-void
 ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *sample, const struct ics_msg *msg,
 		     const struct ics_segment *segment)
 {

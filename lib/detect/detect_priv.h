@@ -43,8 +43,6 @@ struct ics_detector_ops {
 	void (*resumed)(struct ics_detector *d, const struct ics_router *r);
 	/* A black hole opened or changed, or (open false) is about to go. NULL: not of interest. */
 	void (*hole)(struct ics_detector *d, const struct ics_hole *h, bool open);
-	/* What the TCP sampler saw a host send. NULL: not of interest. */
-	void (*sent)(struct ics_detector *d, const struct ics_path_sent *s, const struct ics_segment *seg);
 	/* What the TCP sampler tells, HOSTDATA left out (that is data). msg: its time, segment, frame, MACs and addresses as
 	 * of s, for episodes; its rec is a sample's. NULL: not of interest.
 	 */

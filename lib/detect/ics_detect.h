@@ -36,8 +36,6 @@ void ics_detectors_hidden(struct ics_detectors *s, const struct ics_msg *msg, co
 			  uint8_t type);
 /* A frame of a host that is no control message (ip6_other, ip4_other): of msg only addresses and frame are there. */
 void ics_detectors_data(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_segment *segment);
-/* What a host was seen to send, by the TCP sampler: sizes and MSS. */
-void ics_detectors_sent(struct ics_detectors *s, const struct ics_path_sent *sent, const struct ics_segment *segment);
 /* What the TCP sampler tells of a flow; msg is made of it, and live as long as the call. */
 void ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *sample, const struct ics_msg *msg,
 			  const struct ics_segment *segment);

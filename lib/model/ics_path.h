@@ -164,18 +164,6 @@ const struct ics_hole *ics_hole_next(const struct ics_model *m, uint32_t *index)
 typedef void (*ics_hole_fn)(void *ctx, const struct ics_hole *h, bool open);
 void ics_model_on_hole(struct ics_model *m, ics_hole_fn fn, void *ctx);
 
-/* ---- what was seen to be sent: of the TCP sampler ------------------------------------------------------ */
-
-/* A packet, or the longest of several, from src to dst on one segment. */
-struct ics_path_sent {
-	struct ics_ip src, dst;
-	uint64_t ts_ns;  /* of the model's clock */
-	uint32_t ip_len; /* whole IP packet; 0: only mss counts */
-	uint16_t mss;    /* of a SYN or SYN and ACK, which src wants from dst; 0: none */
-	uint8_t proto;
-	bool df; /* may not be fragmented: always so in IPv6 */
-};
-
 /* ---- what an MTU looks like ---------------------------------------------------------------------------- */
 
 enum ics_confidence { ICS_CONFIDENCE_LOW, ICS_CONFIDENCE_MEDIUM, ICS_CONFIDENCE_HIGH };
