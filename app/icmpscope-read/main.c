@@ -7,6 +7,7 @@
 #include "ics_history.h"
 #include "ics_inspect.h"
 #include "ics_report.h"
+#include "ics_vendor.h"
 #include "ics_version.h"
 
 #include <errno.h>
@@ -200,6 +201,17 @@ read_capture(struct reader *r, const char *path, struct ics_report_capture *out)
 	return false;
 }
 
+/* Names of vendors are a convenience: without them, or with a file that is none, all else goes on. */
+static void
+load_vendors(const struct ics_config *conf)
+{
+	char err[ICS_VENDOR_ERR_LEN];
+	int rc = conf->vendor.file[0] != '\0' ? ics_vendor_load(conf->vendor.file, err) : 0;
+
+	if (rc != 0 && rc != -ENOENT)
+		fprintf(stderr, "icmpscope-read: vendors are not named: %s\n", err);
+}
+
 static int
 start(struct reader *r, const struct ics_config *conf)
 {
@@ -210,6 +222,7 @@ start(struct reader *r, const struct ics_config *conf)
 		fprintf(stderr, "icmpscope-read: no random numbers: %s\n", strerror(errno));
 		return -1;
 	}
+	load_vendors(conf);
 	r->engine = ics_engine_new(conf, seed);
 	if (r->engine == NULL) {
 		fprintf(stderr, "icmpscope-read: out of memory for the tables; free some and start again\n");
