@@ -48,6 +48,50 @@ table_finds_what_was_put_in(void **state)
 	ics_table_fini(&t);
 }
 
+/* Keys of every length that differ in one octet only, wherever it is; come and go at random. */
+static void
+table_tells_keys_apart(void **state)
+{
+	enum { KEY_MAX = 40, VALUES = 64 };
+	struct {
+		struct ics_table_head head;
+		uint8_t key[KEY_MAX];
+	} entry;
+
+	for (uint32_t len = 1; len <= KEY_MAX; len++) {
+		bool in[KEY_MAX][VALUES] = {{false}};
+		struct ics_table t;
+		uint64_t random = len;
+		uint32_t count = 0;
+
+		assert_int_equal(ics_table_init(&t, sizeof(entry), len, KEY_MAX * VALUES, len), 0);
+		for (unsigned n = 0; n < 20000; n++) {
+			uint8_t key[KEY_MAX] = {0};
+			uint32_t i, at, value;
+
+			random = ics_hash_mix(random, n);
+			at = (uint32_t)(random >> 8) % len;
+			value = 1 + (uint32_t)(random >> 32) % (VALUES - 1);
+			key[at] = (uint8_t)value;
+			i = ics_table_peek(&t, key);
+			assert_int_equal(i != 0, in[at][value]);
+			assert_int_equal(ics_table_find(&t, key), i);
+			if (i == 0) {
+				assert_int_not_equal(ics_table_insert(&t, key), 0);
+				count++;
+			} else if (random % 3 != 0) {
+				ics_table_remove(&t, i);
+				count--;
+			} else {
+				continue;
+			}
+			in[at][value] = !in[at][value];
+			assert_int_equal(t.count, count);
+		}
+		ics_table_fini(&t);
+	}
+}
+
 static bool
 is_odd(const void *e)
 {
@@ -459,6 +503,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_finds_what_was_put_in),
+		cmocka_unit_test(table_tells_keys_apart),
 		cmocka_unit_test(table_lets_the_least_recently_used_go),
 		cmocka_unit_test(table_refuses_bad_shapes),
 		cmocka_unit_test(timers_fire_in_order),

@@ -130,15 +130,14 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 void
 ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n)
 {
-	uint64_t state[PREFETCH_AHEAD];
+	struct ics_ahead ahead[PREFETCH_AHEAD];
 
 	while (n != 0) {
 		unsigned k = n < PREFETCH_AHEAD ? n : PREFETCH_AHEAD;
 
-		memset(state, 0, sizeof(state));
 		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++)
 			for (unsigned i = 0; i < k; i++)
-				ics_model_prefetch(e->model, step, items[i].rec, items[i].frame, &state[i]);
+				ics_model_prefetch(e->model, step, items[i].rec, items[i].frame, &ahead[i]);
 		for (unsigned i = 0; i < k; i++)
 			ics_engine_feed(e, items[i].rec, items[i].frame, items[i].frame_no);
 		items += k;

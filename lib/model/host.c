@@ -151,40 +151,6 @@ evict_host(struct ics_model *m)
 	drop_host(m, i != 0 ? i : ics_table_oldest(&m->hosts, NULL));
 }
 
-void
-ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
-		   uint64_t *state)
-{
-	struct binding_key key = {.segment = 0};
-	struct ics_segment_key seg;
-	uint32_t off, i;
-
-	if (step < 2)
-		ics_frames_prefetch(m, step, rec->frame_hash);
-	switch (step) {
-	case 0:
-		/* Records come in runs of one segment; where they do not, they are just not prefetched. */
-		seg = ics_segment_key_of(rec);
-		off = rec->class == ICS_CLASS_nd_na ? rec->l4_off + 8u : rec->l3_off + 8u;
-		if ((rec->class != ICS_CLASS_nd_ns && rec->class != ICS_CLASS_nd_na) || m->last_seg == NULL ||
-		    m->last_seg->key != pack_segment_key(&seg) || !ics_view_has(frame, off, sizeof(key.addr)))
-			return;
-		key.addr = ics_ip_from6(frame.p + off);
-		key.segment = m->last_seg->s.id;
-		*state = ics_table_hash(&m->bindings, &key) | 1ull << 63;
-		ics_table_prefetch_bucket(&m->bindings, *state);
-		break;
-	case 1:
-		*state = *state != 0 ? ics_table_prefetch_entry(&m->bindings, *state) : 0;
-		break;
-	default:
-		i = *state != 0 ? binding_at(m, (uint32_t)*state)->host : 0;
-		if (i != 0)
-			__builtin_prefetch(host_at(m, i));
-		break;
-	}
-}
-
 uint32_t
 ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint)
 {

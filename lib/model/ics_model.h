@@ -295,12 +295,15 @@ const struct ics_segment *ics_model_count(struct ics_model *m, const struct ics_
  */
 void ics_model_apply(struct ics_model *m, const struct ics_segment *seg, const struct ics_msg *msg,
 		     struct ics_change *out);
-/* Steps 0, 1 and 2 for records that ics_model_apply() will see soon, each for all of them before the next: brings their
- * bindings and hosts into the cache. *state is what one record passes from step to step; 0 to begin with.
+/* Steps 0, 1 and 2 for records that ics_model_apply() will see soon, each for all of them before the next: brings into
+ * the cache what they are about. ahead is what one record passes from step to step.
  */
 #define ICS_MODEL_PREFETCH_STEPS 3
+struct ics_ahead {
+	uint64_t binding, host; /* hashes, then indexes; 0: none */
+};
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
-			uint64_t *state);
+			struct ics_ahead *ahead);
 struct ics_segment_key ics_segment_key_of(const struct ics_record *rec);
 
 const struct ics_router *ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);

@@ -21,7 +21,7 @@ struct ics_table_head {
 struct ics_table {
 	uint64_t seed, clock;
 	uint8_t *entry;   /* max of them */
-	uint32_t *bucket; /* heads of chains: indexes */
+	uint32_t *bucket; /* heads of chains: index, whether it is alone, some bits of the hash of its key */
 	uint32_t entry_len, key_len, max;
 	uint32_t count, fresh;   /* entries that live; entries ever handed out */
 	uint32_t n_buckets, low; /* low: power of two, low <= n_buckets < 2 * low */
@@ -34,6 +34,8 @@ void ics_table_fini(struct ics_table *t);
 
 /* 0 when there is none. Counts as a use. */
 uint32_t ics_table_find(struct ics_table *t, const void *key);
+/* The same without being a use. */
+uint32_t ics_table_peek(const struct ics_table *t, const void *key);
 /* A new entry, zero but for its key, which must not be in the table; 0 when the table is full. */
 uint32_t ics_table_insert(struct ics_table *t, const void *key);
 void ics_table_remove(struct ics_table *t, uint32_t index);
@@ -72,15 +74,24 @@ ics_table_prefetch_bucket(const struct ics_table *t, uint64_t hash)
 	__builtin_prefetch(&t->bucket[ics_table_bucket(t, hash)]);
 }
 
+#define ICS_TABLE_INDEX 0x00ffffffu /* of a bucket */
+#define ICS_TABLE_MORE 0x01000000u
+#define ICS_TABLE_TAG 0xfe000000u
+static inline uint32_t
+ics_table_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) & ICS_TABLE_TAG;
+}
+
 static inline uint32_t
 ics_table_prefetch_entry(const struct ics_table *t, uint64_t hash)
 {
-	uint32_t i = t->bucket[ics_table_bucket(t, hash)];
+	uint32_t head = t->bucket[ics_table_bucket(t, hash)], i = head & ICS_TABLE_INDEX;
 
-	if (i != 0) {
-		__builtin_prefetch(ics_table_at(t, i));
-		__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
-	}
+	if (i == 0 || (head & ICS_TABLE_TAG) != ics_table_tag(hash))
+		return 0;
+	__builtin_prefetch(ics_table_at(t, i));
+	__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
 	return i;
 }
 

@@ -48,16 +48,38 @@ key_of(const struct ics_table_head *h)
 	return h + 1;
 }
 
+/* As ics_hash(), in one lane, which is quicker for keys as short as these are: 16 octets a step, of which the last may
+ * take in some for the second time.
+ */
 uint64_t
 ics_table_hash(const struct ics_table *t, const void *key)
 {
-	return ics_hash(key, t->key_len, t->seed);
+	const uint8_t *p = key, *end = p + t->key_len;
+	uint64_t hash = t->seed;
+
+	if (t->key_len < 8)
+		return ics_hash(key, t->key_len, t->seed);
+	if (t->key_len < 16)
+		return ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(end - 8) + hash);
+	for (; end - p > 16; p += 16)
+		hash = ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(p + 8) + t->seed);
+	return ics_hash_mix(ics_load_u64(end - 16) ^ hash, ics_load_u64(end - 8) + t->seed);
 }
 
-static uint32_t *
-bucket_of(const struct ics_table *t, const void *key)
+/* Keys are 8 octets or longer, or short enough for whatever memcmp() does. */
+static inline bool
+is_key(const struct ics_table *t, const struct ics_table_head *h, const void *key)
 {
-	return &t->bucket[ics_table_bucket(t, ics_table_hash(t, key))];
+	const uint8_t *a = key_of(h), *b = key;
+	uint32_t n = t->key_len, i = 0;
+	uint64_t differ;
+
+	if (n < 8)
+		return memcmp(a, b, n) == 0;
+	differ = ics_load_u64(a + n - 8) ^ ics_load_u64(b + n - 8);
+	for (; i + 8 < n; i += 8)
+		differ |= ics_load_u64(a + i) ^ ics_load_u64(b + i);
+	return differ == 0;
 }
 
 int
@@ -91,37 +113,55 @@ ics_table_fini(struct ics_table *t)
 }
 
 uint32_t
-ics_table_find(struct ics_table *t, const void *key)
+ics_table_peek(const struct ics_table *t, const void *key)
 {
-	uint32_t i = *bucket_of(t, key);
+	uint64_t hash = ics_table_hash(t, key);
+	uint32_t head = t->bucket[ics_table_bucket(t, hash)], i = head & ICS_TABLE_INDEX;
 
+	/* Most keys that are not there end here, without a look at any entry. */
+	if (i != 0 && (head & ICS_TABLE_TAG) != ics_table_tag(hash))
+		i = head & ICS_TABLE_MORE ? head_at(t, i)->next : 0;
 	while (i != 0) {
-		struct ics_table_head *h = head_at(t, i);
+		const struct ics_table_head *h = head_at(t, i);
 
-		if (memcmp(key_of(h), key, t->key_len) == 0) {
-			h->used = ++t->clock;
+		if (is_key(t, h, key))
 			return i;
-		}
 		i = h->next;
 	}
 	return 0;
 }
 
+uint32_t
+ics_table_find(struct ics_table *t, const void *key)
+{
+	uint32_t i = ics_table_peek(t, key);
+
+	if (i != 0)
+		head_at(t, i)->used = ++t->clock;
+	return i;
+}
+
+static void
+put_in_front(struct ics_table *t, uint64_t hash, uint32_t index)
+{
+	uint32_t *head = &t->bucket[ics_table_bucket(t, hash)];
+
+	head_at(t, index)->next = *head & ICS_TABLE_INDEX;
+	*head = index | (*head != 0 ? ICS_TABLE_MORE : 0) | ics_table_tag(hash);
+}
+
 static void
 split(struct ics_table *t)
 {
-	uint32_t *from_head = &t->bucket[t->n_buckets - t->low], *to_head = &t->bucket[t->n_buckets], i, next;
+	uint32_t *from = &t->bucket[t->n_buckets - t->low], i = *from & ICS_TABLE_INDEX, next;
 
 	t->n_buckets++;
-	i = *from_head;
-	*from_head = 0;
+	*from = 0;
 	for (; i != 0; i = next) {
 		struct ics_table_head *h = head_at(t, i);
-		uint32_t *where = bucket_of(t, key_of(h)) == to_head ? to_head : from_head;
 
 		next = h->next;
-		h->next = *where;
-		*where = i;
+		put_in_front(t, ics_table_hash(t, key_of(h)), i);
 	}
 	if (t->n_buckets == 2 * t->low)
 		t->low = t->n_buckets;
@@ -142,7 +182,7 @@ take(struct ics_table *t)
 uint32_t
 ics_table_insert(struct ics_table *t, const void *key)
 {
-	uint32_t i = take(t), *head;
+	uint32_t i = take(t);
 	struct ics_table_head *h;
 
 	if (i == 0)
@@ -151,27 +191,40 @@ ics_table_insert(struct ics_table *t, const void *key)
 	memset(h, 0, t->entry_len);
 	memcpy(h + 1, key, t->key_len);
 	h->used = ++t->clock;
-	head = bucket_of(t, key);
-	h->next = *head;
-	*head = i;
+	put_in_front(t, ics_table_hash(t, key), i);
 	t->count++;
 	while (t->n_buckets < 2 * t->count)
 		split(t); /* twice at most */
 	return i;
 }
 
+/* The chain behind the bucket begins with this entry from now on. */
+static void
+set_front(struct ics_table *t, uint32_t *head, uint32_t index)
+{
+	const struct ics_table_head *h;
+
+	*head = 0;
+	if (index == 0)
+		return;
+	h = head_at(t, index);
+	*head = index | (h->next != 0 ? ICS_TABLE_MORE : 0) | ics_table_tag(ics_table_hash(t, key_of(h)));
+}
+
 void
 ics_table_remove(struct ics_table *t, uint32_t index)
 {
 	struct ics_table_head *h = head_at(t, index), *p;
-	uint32_t *head = bucket_of(t, key_of(h));
+	uint32_t *head = &t->bucket[ics_table_bucket(t, ics_table_hash(t, key_of(h)))];
 
-	if (*head == index) {
-		*head = h->next;
+	if ((*head & ICS_TABLE_INDEX) == index) {
+		set_front(t, head, h->next);
 	} else {
-		for (p = head_at(t, *head); p->next != index; p = head_at(t, p->next))
+		for (p = head_at(t, *head & ICS_TABLE_INDEX); p->next != index; p = head_at(t, p->next))
 			;
 		p->next = h->next;
+		if (head_at(t, *head & ICS_TABLE_INDEX)->next == 0)
+			*head &= ~ICS_TABLE_MORE;
 	}
 	h->used = 0;
 	h->next = t->free_head;

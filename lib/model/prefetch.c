@@ -1,0 +1,97 @@
+/* Memory that records will need, asked for before it is needed: a million addresses do not fit into any cache, and each
+ * look-up would wait for a bucket, then for an entry, then for the host that it leads to. So a burst of records goes
+ * through these steps side by side. Nothing depends on it but speed. Called by the engine.
+ */
+#include "model_priv.h"
+
+struct addr_key {
+	struct ics_ip addr;
+	uint32_t segment;
+};
+
+struct mac_key {
+	uint32_t segment;
+	struct ics_mac mac;
+};
+
+/* Records come in runs of one segment, or they do not. */
+static bool
+segment_of(const struct ics_model *m, const struct ics_record *rec, uint32_t *id)
+{
+	struct ics_segment_key k = ics_segment_key_of(rec);
+	uint64_t key = pack_segment_key(&k);
+	uint32_t i;
+
+	if (m->last_seg != NULL && m->last_seg->key == key) {
+		*id = m->last_seg->s.id;
+		return true;
+	}
+	i = ics_table_peek(&m->segments, &key);
+	if (i == 0)
+		return false;
+	*id = ((const struct seg_entry *)ics_table_at(&m->segments, i))->s.id;
+	return true;
+}
+
+static uint64_t
+find_bucket(const struct ics_table *t, const void *key)
+{
+	uint64_t hash = ics_table_hash(t, key) | 1ull << 56; /* a bit that neither bucket nor tag are made of */
+
+	ics_table_prefetch_bucket(t, hash);
+	return hash;
+}
+
+static void
+find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics_view frame, struct ics_ahead *ahead)
+{
+	struct addr_key target = {.segment = 0}, src;
+	struct mac_key station;
+	uint32_t off = rec->l4_off + 8u;
+
+	if (!ics_view_has(frame, rec->l3_off + 8u, 32) || !segment_of(m, rec, &target.segment))
+		return;
+	if (rec->class != ICS_CLASS_nd_ns && rec->class != ICS_CLASS_nd_na) {
+		station.segment = target.segment;
+		station.mac = ics_mac_from(frame.p + 6);
+		ahead->host = find_bucket(&m->hosts, &station);
+		return;
+	}
+	if (!ics_view_has(frame, off, sizeof(target.addr)))
+		return;
+	target.addr = ics_ip_from6(frame.p + off);
+	src.addr = ics_ip_from6(frame.p + rec->l3_off + 8);
+	src.segment = target.segment;
+	ahead->binding = find_bucket(&m->bindings, rec->class == ICS_CLASS_nd_na ? &target : &src);
+	if (rec->class == ICS_CLASS_nd_na || ics_ip6_is_multicast(frame.p + rec->l3_off + 24))
+		(void)find_bucket(&m->solicits, &target);
+}
+
+void
+ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
+		   struct ics_ahead *ahead)
+{
+	switch (step) {
+	case 0:
+		ahead->binding = ahead->host = 0;
+		if (rec->cap_len != 0 && ics_record_link(rec) == ICS_LINK_ETHERNET && !(rec->flags & ICS_REC_IP4))
+			find_buckets(m, rec, frame, ahead);
+		break;
+	case 1:
+		if (ahead->binding != 0)
+			ahead->binding = ics_table_prefetch_entry(&m->bindings, ahead->binding);
+		else if (ahead->host != 0)
+			(void)ics_table_prefetch_entry(&m->hosts, ahead->host);
+		break;
+	default:
+		if (ahead->binding != 0) {
+			const struct ics_binding *b = ics_table_at(&m->bindings, (uint32_t)ahead->binding);
+
+			if (b->host != 0) {
+				__builtin_prefetch(ics_table_at(&m->hosts, b->host));
+				__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, b->host) + 64);
+			}
+		}
+		break;
+	}
+}
