@@ -1,6 +1,7 @@
-/* One MAC answers the duplicate address detection of whoever asks, so that no host gets an address (RFC 3756 4.1.3). A
- * proxy answers for addresses that are registered with it; random new ones of several hosts are not. Called for NAs
- * and at the end of each detection; clears when new detections go unanswered again.
+/* One MAC answers the duplicate address detection of whoever asks, or probes for the same address at the same time, so
+ * that no host gets an address (RFC 3756 4.1.3); or a new MAC each time does, one that was never heard before. A proxy
+ * answers for addresses that are registered with it; random new ones of several hosts are not. Called for NAs, NSs and
+ * at the end of each detection; clears when new detections go unanswered again.
  */
 #include "detect_priv.h"
 
@@ -27,8 +28,8 @@ struct answer {
 
 struct responder {
 	struct ics_table_head head;
-	uint32_t segment; /* with mac the key */
-	struct ics_mac mac;
+	uint32_t segment;   /* with mac the key */
+	struct ics_mac mac; /* zero: whoever was never heard before */
 	uint16_t n, next;
 	uint16_t pad;
 	struct answer ring[RING];
@@ -41,7 +42,7 @@ struct count {
 
 struct episode {
 	struct ics_episode ep;
-	bool muted;
+	bool muted, many; /* many: a new MAC each time */
 	struct ics_mac mac;
 	struct count now;
 	unsigned percent;
@@ -56,6 +57,15 @@ say(struct ics_anomaly *a, const struct episode *e)
 
 	a->says[0] = '\0';
 	ics_mac_format(&e->mac, mac);
+	if (e->many) {
+		ics_say(a,
+			"Every new address on this segment is denied: %u of %llu duplicate address detections within a "
+			"minute, of %u hosts, were answered, each by a MAC that was never heard before, the latest "
+			"%s. New hosts get no IPv6 address, known ones get no further one. Find the port on which "
+			"these MACs appear and limit MACs per port.",
+			e->now.targets, (unsigned long long)e->now.observed, e->now.askers, mac);
+		return;
+	}
 	ics_say(a,
 		"%s denies every new address: it answered %u of %llu duplicate address detections within a minute, of "
 		"%u "
@@ -70,7 +80,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	struct episode *e = (struct episode *)ep;
 	struct ics_anomaly *a = ep->a;
 
-	a->variant = "denial";
+	a->variant = e->many ? "invented" : "denial";
 	a->severity = ICS_SEV_CRITICAL;
 	a->muted = e->muted;
 	ics_fact_set_uint(a, "answered", e->now.targets);
@@ -148,47 +158,59 @@ responder(struct ics_table *t, uint32_t segment, const struct ics_mac *mac)
 	return i == 0 ? NULL : ics_table_at(t, i);
 }
 
+/* An answer of this MAC; many: of whoever was never heard before. */
 static void
-on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+on_answer(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c, bool many)
 {
-	struct ics_ip key;
-	struct responder *r;
+	static const struct ics_mac whoever;
+	const struct ics_mac *by = many ? &whoever : &msg->smac;
+	struct responder *r = responder(d->state, c->segment->id, by);
+	struct ics_ip key = ics_episode_key_of_mac(by);
 	struct episode *e;
 	struct count n;
 	char mac[ICS_MAC_STRLEN];
 
-	if (c->dad == NULL)
-		return;
-	if (ics_detect_may_answer_dad(d, msg)) {
-		d->info.suppressed++;
-		return;
-	}
-	r = responder(d->state, c->segment->id, &msg->smac);
 	if (r == NULL || is_in_ring(r, c->dad, msg->ts_ns))
 		return;
 	r->ring[r->next] = (struct answer){msg->ts_ns, c->segment->dads, c->dad->target, c->dad->asker};
 	r->next = (r->next + 1) % RING;
 	if (r->n < RING)
 		r->n++;
-	key = ics_episode_key_of_mac(&msg->smac);
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &key);
 	n = look_back(r, c->segment->dads, msg->ts_ns, NULL);
 	if (e == NULL) {
 		if (n.targets < TARGETS || n.askers < ASKERS || n.targets * 100 < n.observed * RATIO_PERCENT)
 			return;
-		e = (struct episode *)ics_episode_open_as(d, c->segment, &key, "mac", ics_mac_format(&msg->smac, mac));
+		e = (struct episode *)ics_episode_open_as(d, c->segment, &key, many ? "segment" : "mac",
+							  many ? "whole" : ics_mac_format(&msg->smac, mac));
 		if (e == NULL)
 			return;
-		e->mac = msg->smac;
+		e->many = many;
 		e->muted = true;
 		d->shared->dad_denied[c->segment->id] = 1;
 	}
+	e->mac = msg->smac;
 	e->targets[0] = e->victims[0] = '\0';
 	e->now = look_back(r, c->segment->dads, msg->ts_ns, e);
 	e->percent = (unsigned)(e->now.targets * 100 / e->now.observed);
 	e->answered++;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &c->dad->target, &msg->smac);
 	ics_episode_update(&e->ep, msg, 1 | (uint64_t)e->muted << 1);
+}
+
+static void
+on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	/* Its own probe, sent again or come back, denies nobody anything. */
+	if (c->dad == NULL || !msg->has_mac || ics_mac_equal(&msg->smac, &c->dad->asker))
+		return;
+	if (msg->class == ICS_CLASS_nd_na && ics_detect_may_answer_dad(d, msg)) {
+		d->info.suppressed++;
+		return;
+	}
+	on_answer(d, msg, c, false);
+	if (c->new_host)
+		on_answer(d, msg, c, true);
 }
 
 static void
@@ -241,7 +263,7 @@ init(struct ics_detector *d)
 }
 
 const struct ics_detector_ops ics_det_dad_denial = {
-	.classes = 1ull << ICS_CLASS_nd_na,
+	.classes = 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_ns,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = ics_detector_drop_table,

@@ -1,7 +1,8 @@
 /* Too many neighbor solicitations, advertisements or router solicitations: from one MAC for three seconds on end (RFC 4861
  * 7.3.3 asks for one a second and neighbor), more router solicitations in a minute than 6.3.7 allows in all, too many
  * of any kind on a segment, or a stream of stations and addresses that nobody probed for before they spoke (RFC 4862 5.4
- * wants that), which is how tools invent them. Called for each such message, invalid ones included.
+ * wants that), which is how tools invent them. A station that answers what it is asked is the one that suffers, and is
+ * told so. Called for each such message, invalid ones included.
  */
 #include "detect_priv.h"
 
@@ -43,6 +44,7 @@ struct slot {
 
 struct segment_rate {
 	uint32_t sec, n, over;
+	uint32_t ns, ns_before; /* solicitations of this second and of the one before */
 	uint32_t invented;
 	uint64_t invented_ns;
 };
@@ -51,7 +53,7 @@ struct copy {
 	uint64_t frame_hash;
 	uint32_t slot, tag;
 	uint8_t kind;
-	bool router;
+	bool router, solicited;
 	struct ics_mac mac;
 };
 
@@ -61,12 +63,13 @@ struct state {
 	struct copy copy[COPIES];
 };
 
-enum variant { V_NS, V_NA, V_RS, RS_REPEATED, SEGMENT, INVENTED_SOURCES };
+enum variant { V_NS, V_NA, V_RS, RS_REPEATED, SEGMENT, INVENTED_SOURCES, ASKED };
 
 static const char *const names[] = {
 	[V_NS] = "ns",         [V_NA] = "na",
 	[V_RS] = "rs",         [RS_REPEATED] = "rs_repeated",
 	[SEGMENT] = "segment", [INVENTED_SOURCES] = "invented",
+	[ASKED] = "asked",
 };
 
 struct episode {
@@ -109,6 +112,12 @@ say(struct ics_anomaly *a, const struct episode *e)
 			"%s sent %u router solicitations within a minute, three are allowed. It hears no answer: check "
 			"that "
 			"advertisements reach it, and its driver.",
+			mac, e->peak);
+	else if (e->variants == 1u << ASKED)
+		ics_say(a,
+			"%s is made to answer %u neighbor solicitations a second: as many are sent on this segment, by "
+			"stations that ask no more than others each. Its processor and its neighbor cache are busy "
+			"with them. Find the ports on which those who ask appear, and limit MACs per port.",
 			mac, e->peak);
 	else
 		ics_say(a,
@@ -173,8 +182,8 @@ static void
 note(struct ics_detector *d, struct episode *e, const struct ics_segment *seg, enum variant v, uint32_t rate,
      uint32_t limit_per_s, uint64_t now_ns)
 {
-	if (v <= V_RS)
-		e->kind = (enum kind)v;
+	if (v <= V_RS || v == ASKED)
+		e->kind = v == ASKED ? NA : (enum kind)v;
 	if (v != RS_REPEATED)
 		e->variants &= ~(1u << RS_REPEATED);
 	if (v != RS_REPEATED || e->variants == 0)
@@ -273,7 +282,7 @@ add(struct slot *s, enum kind k, uint32_t n, bool router, uint32_t sec, enum var
 static uint32_t
 limit_for(enum variant v, bool router)
 {
-	return v == RS_REPEATED ? RS_MINUTE : limit_of((enum kind)v, router);
+	return v == RS_REPEATED ? RS_MINUTE : limit_of(v == ASKED ? NA : (enum kind)v, router);
 }
 
 /* ---- the segment ---- */
@@ -295,11 +304,15 @@ on_segment(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	bool over, invented = false;
 
 	if (r->sec != sec) {
+		r->ns_before = r->sec + 1 == sec ? r->ns : 0;
+		r->ns = 0;
 		r->over = r->sec + 1 == sec && r->n > SEGMENT_LIMIT ? r->over + 1 : 0;
 		r->n = 0;
 		r->sec = sec;
 	}
 	r->n += n;
+	if (msg->class == ICS_CLASS_nd_ns)
+		r->ns += n;
 	over = r->n > SEGMENT_LIMIT && r->over >= SECONDS - 1;
 	if (is_invented(msg, c)) {
 		if (msg->ts_ns >= r->invented_ns + NS_PER_S) {
@@ -319,6 +332,13 @@ on_segment(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	else if (r->invented * 100 > INVENTED * CLEAR_PERCENT || r->n * 100ull > SEGMENT_LIMIT * CLEAR_PERCENT)
 		e->high_ns = msg->ts_ns;
 	take_in(e, msg);
+}
+
+/* Each answer has its question, perhaps of the second before. */
+static bool
+is_asked(const struct segment_rate *r, bool solicited, uint32_t rate)
+{
+	return solicited && r->ns + r->ns_before >= rate;
 }
 
 static void
@@ -344,8 +364,16 @@ on_mac(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chang
 	if (k == NS && s->n[NS] + n > limit[NS])
 		router = ics_detect_is_router_mac(d, c->segment->id, &msg->smac);
 	copy = &st->copy[msg->rec->frame_hash % COPIES];
-	*copy = (struct copy){msg->rec->frame_hash, (uint32_t)(s - st->slot), s->tag, (uint8_t)k, router, msg->smac};
+	*copy = (struct copy){.frame_hash = msg->rec->frame_hash,
+			      .slot = (uint32_t)(s - st->slot),
+			      .tag = s->tag,
+			      .kind = (uint8_t)k,
+			      .router = router,
+			      .solicited = k == NA && (msg->na.flags & ICS_NA_FLAG_SOLICITED),
+			      .mac = msg->smac};
 	if (add(s, k, n, router, sec, &v, &rate)) {
+		if (v == V_NA && is_asked(&st->segment[c->segment->id], copy->solicited, rate))
+			v = ASKED;
 		e = episode_of(d, c->segment, &msg->smac, true);
 		if (e == NULL)
 			return;
@@ -381,11 +409,15 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	struct slot *s;
 	uint32_t rate;
 
+	if (rec->class == ICS_CLASS_nd_ns)
+		st->segment[seg->id].ns += 1 + rec->repeats;
 	if (rec->frame_hash == 0 || copy->frame_hash != rec->frame_hash || st->slot[copy->slot].tag != copy->tag)
 		return;
 	s = &st->slot[copy->slot];
 	if (!add(s, (enum kind)copy->kind, 1 + rec->repeats, copy->router, s->sec, &v, &rate))
 		return;
+	if (v == V_NA && is_asked(&st->segment[seg->id], copy->solicited, rate))
+		v = ASKED;
 	e = episode_of(d, seg, &copy->mac, true);
 	if (e == NULL)
 		return;

@@ -1,6 +1,7 @@
 /* Router advertisements as a flood (RFC 6104): invented routers, sheer rate, or invented prefixes and routes. A network
  * has one to four routers; Windows hosts take a hundred routes and Linux hosts sixteen addresses. While it is open on a
- * segment, detectors that would report each invented router stay quiet. Called for RAs and their folded copies.
+ * segment, detectors that would report each invented router stay quiet. Called for RAs and their folded copies, and for
+ * RSs: what is an answer (6.2.6) counts as the rate of those who ask, which is for nd_flood.
  */
 #include "detect_priv.h"
 
@@ -35,8 +36,10 @@ struct talker {
 struct flood {
 	uint64_t new_ns[NEW_ROUTERS * LEARNING_FACTOR]; /* when the latest new routers came */
 	uint64_t n_new;
-	uint64_t second, in_second, max_rate; /* of RAs, copies included */
-	unsigned busy_seconds;                /* in a row, before this one */
+	uint64_t second, in_second, max_rate;  /* of RAs, copies included */
+	unsigned busy_seconds;                 /* in a row, before this one */
+	bool was_high;                         /* this one, so far */
+	uint64_t rs_second, rs_now, rs_before; /* RSs of that second, and of the one before */
 	uint64_t slot;
 	uint32_t prefixes[PREFIX_SLOTS];
 	struct ics_hll routers, values; /* different senders and prefixes, since the finding was opened */
@@ -115,16 +118,41 @@ top_talker(const struct flood *f)
 }
 
 static void
+note_rs(struct flood *f, uint64_t now_ns, uint64_t n)
+{
+	uint64_t second = now_ns / NS_PER_S;
+
+	if (second != f->rs_second) {
+		f->rs_before = second == f->rs_second + 1 ? f->rs_now : 0;
+		f->rs_now = 0;
+		f->rs_second = second;
+	}
+	f->rs_now += n;
+}
+
+/* An answer may come half a second late (RFC 4861 6.2.6). */
+static bool
+is_rate_high(const struct flood *f)
+{
+	uint64_t asked = f->rs_second == f->second       ? f->rs_now + f->rs_before
+			 : f->rs_second + 1 == f->second ? f->rs_now
+							 : 0;
+
+	return f->in_second >= RATE + asked;
+}
+
+static void
 note_rate(struct flood *f, uint64_t now_ns, uint64_t n)
 {
 	uint64_t second = now_ns / NS_PER_S;
 
 	if (second != f->second) {
-		f->busy_seconds = second == f->second + 1 && f->in_second >= RATE ? f->busy_seconds + 1 : 0;
+		f->busy_seconds = second == f->second + 1 && f->was_high ? f->busy_seconds + 1 : 0;
 		f->second = second;
 		f->in_second = 0;
 	}
 	f->in_second += n;
+	f->was_high = is_rate_high(f);
 	if (f->in_second > f->max_rate)
 		f->max_rate = f->in_second;
 }
@@ -171,7 +199,7 @@ judge(const struct flood *f, bool learning, uint64_t now_ns)
 {
 	unsigned factor = learning ? LEARNING_FACTOR : 1, routers = new_routers(f, now_ns);
 	uint32_t prefixes = new_prefixes(f);
-	bool rate = f->in_second >= RATE && f->busy_seconds + 1 >= RATE_SECONDS;
+	bool rate = f->was_high && f->busy_seconds + 1 >= RATE_SECONDS;
 	struct verdict v = {0};
 
 	v.variants = (uint32_t)(routers >= NEW_ROUTERS * factor) << ROUTERS |
@@ -282,13 +310,20 @@ on_verdict(struct ics_detector *d, const struct ics_segment *seg, const struct i
 }
 
 static void
-on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
-	struct flood *f = flood_get(d, c->segment->id);
+	struct flood *f;
 	uint64_t now = ics_model_clock(d->model)->now_ns;
 
+	if (msg->class == ICS_CLASS_nd_rs && ((struct flood **)d->state)[c->segment->id] == NULL)
+		return;
+	f = flood_get(d, c->segment->id);
 	if (f == NULL)
 		return;
+	if (msg->class == ICS_CLASS_nd_rs) {
+		note_rs(f, now, 1 + (uint64_t)msg->rec->repeats);
+		return;
+	}
 	note_rate(f, now, 1 + (uint64_t)msg->rec->repeats);
 	turn_slots(f, now);
 	if (msg->has_mac)
@@ -307,11 +342,15 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 static void
 on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg)
 {
-	struct flood *f = flood_get(d, seg->id);
+	struct flood *f = ((struct flood **)d->state)[seg->id];
 	uint64_t now = ics_model_clock(d->model)->now_ns;
 
 	if (f == NULL)
 		return;
+	if (rec->class == ICS_CLASS_nd_rs) {
+		note_rs(f, now, 1 + (uint64_t)rec->repeats);
+		return;
+	}
 	note_rate(f, now, 1 + (uint64_t)rec->repeats);
 	turn_slots(f, now);
 	on_verdict(d, seg, NULL, now);
@@ -340,11 +379,11 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 }
 
 const struct ics_detector_ops ics_det_ra_flood = {
-	.classes = 1ull << ICS_CLASS_nd_ra,
+	.classes = 1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_rs,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,
-	.message = on_ra,
+	.message = on_message,
 	.copies = on_copies,
 	.render = render,
 	.timer = on_timer,

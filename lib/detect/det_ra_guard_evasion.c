@@ -10,6 +10,8 @@
 #define CHAINS 3 /* that cannot be followed, from one MAC */
 #define CHAINS_WINDOW_NS (60 * NS_PER_S)
 #define SENDERS_MAX 4096
+/* More MACs than this on one segment at a time are one attacker that invents them. */
+#define MACS 3
 #define CLEAR_NS (600 * NS_PER_S)
 
 enum variant { FRAGMENTED, EXT_HEADER, UNPARSEABLE, AUTHENTICATED };
@@ -33,13 +35,18 @@ struct sender {
 	uint64_t at_ns[CHAINS];
 };
 
+struct state {
+	struct ics_table senders;
+	uint8_t open[ICS_SEGMENTS_MAX]; /* findings about one MAC */
+};
+
 struct episode {
 	struct ics_episode ep;
-	struct ics_mac mac;
+	struct ics_mac mac; /* many: the latest */
 	struct ics_ip src;
 	uint32_t variants;
 	uint8_t type; /* of the latest message, 0: not known */
-	bool has_mac, muted;
+	bool has_mac, muted, many;
 	uint64_t last_ns, hidden, unparseable;
 	char chain[ICS_FACT_TEXT_LEN];
 };
@@ -47,20 +54,23 @@ struct episode {
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
+	struct state *st = d->state = calloc(1, sizeof(*st));
+
+	if (st == NULL)
 		return -1;
-	return ics_table_init(d->state, sizeof(struct sender), sizeof(struct sender_key), SENDERS_MAX,
+	return ics_table_init(&st->senders, sizeof(struct sender), sizeof(struct sender_key), SENDERS_MAX,
 			      ics_hash_mix(d->seed, 1));
 }
 
 static void
 fini(struct ics_detector *d)
 {
-	if (d->state == NULL)
+	struct state *st = d->state;
+
+	if (st == NULL)
 		return;
-	ics_table_fini(d->state);
-	free(d->state);
+	ics_table_fini(&st->senders);
+	free(st);
 }
 
 static const char *
@@ -165,12 +175,13 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		return;
 	}
 	ics_say(a,
-		"%s (%s) hid a %s behind headers (%s): no router sends it like that, and RA guard of many switches "
-		"lets "
-		"it pass.",
-		mac, ip, what, e->chain);
-	ics_say(a, " Hosts that accept it send their traffic where the sender wants. Find the port of this MAC; let "
-		   "switches drop such messages (RFC 7113) and fragments of neighbor discovery (RFC 6980).");
+		"%s%s (%s) hid a %s behind headers (%s): no router sends it like that, and RA guard of many switches "
+		"lets it pass.",
+		e->many ? "One MAC after the other, most likely invented, the latest " : "", mac, ip, what, e->chain);
+	ics_say(a,
+		" Hosts that accept it send their traffic where the sender wants. Find the port of %s; let "
+		"switches drop such messages (RFC 7113) and fragments of neighbor discovery (RFC 6980).",
+		e->many ? "these MACs" : "this MAC");
 }
 
 static struct ics_ip
@@ -183,12 +194,19 @@ static void
 raise_finding(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type,
 	      uint32_t v)
 {
+	static const struct ics_ip whole_segment;
+	struct state *st = d->state;
 	struct ics_ip key = key_of(msg);
 	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &key);
 	char text[ICS_IP_STRLEN];
+	bool many = e == NULL && st->open[seg->id] >= MACS;
 
+	if (many)
+		e = (struct episode *)ics_episode_find(d, seg->id, &whole_segment);
 	if (e == NULL) {
-		if (msg->has_mac)
+		if (many)
+			e = (struct episode *)ics_episode_open_as(d, seg, &whole_segment, "segment", "whole");
+		else if (msg->has_mac)
 			e = (struct episode *)ics_episode_open_as(d, seg, &key, "mac",
 								  ics_mac_format(&msg->smac, text));
 		else
@@ -197,6 +215,8 @@ raise_finding(struct ics_detector *d, const struct ics_msg *msg, const struct ic
 		if (e == NULL)
 			return;
 		e->muted = true;
+		e->many = many;
+		st->open[seg->id] += !many;
 	}
 	e->has_mac = msg->has_mac;
 	e->mac = msg->smac;
@@ -220,7 +240,7 @@ static bool
 is_third_chain(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
 {
 	struct sender_key key = {.segment = seg->id, .mac = msg->smac};
-	struct ics_table *t = d->state;
+	struct ics_table *t = &((struct state *)d->state)->senders;
 	uint32_t i = ics_table_find(t, &key);
 	struct sender *s;
 
@@ -261,12 +281,23 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->last_ns + CLEAR_NS;
 }
 
+static bool
+on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
+{
+	const struct episode *e = (const struct episode *)ep;
+	struct state *st = d->state;
+
+	if (now_ns >= due(ep) && !e->many && st->open[ep->segment] != 0)
+		st->open[ep->segment]--;
+	return ics_episode_expire(d, ep, now_ns);
+}
+
 const struct ics_detector_ops ics_det_ra_guard_evasion = {
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,
 	.hidden = on_hidden,
 	.render = render,
-	.timer = ics_episode_expire,
+	.timer = on_timer,
 	.due = due,
 };

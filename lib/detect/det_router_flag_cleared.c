@@ -13,6 +13,7 @@
 #define VICTIMS_MAX 64
 
 #define NOTE_GONE "not a default router at the time"
+#define NOTE_TO_ROUTER "its receiver is a router itself, and routers have no default router"
 #define NOTE_CUT "not enough of it was captured to know whether hosts act on it"
 
 /* In order of precedence. */
@@ -241,12 +242,22 @@ note_time(struct episode *e, const struct ics_msg *msg)
 	e->affirmed = false;
 }
 
+/* Default routers are kept by hosts (RFC 4861 6.3.4): a router that asks another one loses nothing by the answer. */
+static bool
+is_to_router(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	const struct ics_router *r =
+		ics_ip6_is_multicast(msg->dst.b) ? NULL : ics_model_router_find(d->model, c->segment->id, &msg->dst);
+
+	return r != NULL && r->state == ICS_ROUTER_DEFAULT;
+}
+
 /* Why a message is without effect, where it is not plain from its flags. */
 static const char *
-note_of(const struct ics_msg *msg, const struct ics_change *c, bool gone)
+note_of(const struct ics_msg *msg, const struct ics_change *c, bool gone, bool to_router)
 {
 	if (c->kill)
-		return gone ? NOTE_GONE : NULL;
+		return gone ? NOTE_GONE : to_router ? NOTE_TO_ROUTER : NULL;
 	return msg->cut && !msg->na.has_lla ? NOTE_CUT : NULL;
 }
 
@@ -257,16 +268,17 @@ judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 	 * had no neighbour entry for it.
 	 */
 	bool gone = c->before.state == ICS_ROUTER_RETRACTED || c->before.state == ICS_ROUTER_EXPIRED;
+	bool to_router = is_to_router(d, msg, c);
 
 	*v = (struct verdict){
-		.variant = variant_of(msg, c, c->kill && !gone),
+		.variant = variant_of(msg, c, c->kill && !gone && !to_router),
 		.kill = c->kill,
 		.mac_known = c->mac_known,
 		.to_all = ics_ip6_is_multicast(msg->dst.b),
 		.has_mac = msg->has_mac,
 		.has_tlla = msg->na.has_lla,
 		.lenient = !msg->strict,
-		.note = note_of(msg, c, gone),
+		.note = note_of(msg, c, gone, to_router),
 		.match = c->match,
 		.flags = msg->na.flags,
 		.mac = msg->smac,
