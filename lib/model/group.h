@@ -53,6 +53,5 @@ void ics_host_set_mld_version(struct ics_model *m, struct seg_entry *seg, uint32
 
 /* mcast.c */
 void ics_trend_start(struct ics_model *m);
-uint32_t ics_table_used(const struct ics_model *m, const struct ics_mcast_load *l);
 
 #endif

@@ -120,6 +120,7 @@ uint64_t ics_model_member_last_ns(const struct ics_model *m, const struct ics_me
 uint32_t ics_segment_mld_pps(const struct ics_segment *s, uint64_t now_ns);
 /* Of all segments of a port of the tap. */
 const struct ics_mcast_load *ics_model_port_mcast(const struct ics_model *m, uint8_t port);
+uint64_t ics_model_table_used(const struct ics_model *m, uint8_t port);
 void ics_model_forecast(const struct ics_model *m, uint8_t port, struct ics_table_forecast *out);
 /* One pass over all hosts: for reports and evidence, not for every record. segment UINT32_MAX: all of the port. */
 void ics_model_mcast_hosts(const struct ics_model *m, uint8_t port, uint32_t segment, struct ics_mcast_hosts *out);

@@ -8,8 +8,8 @@
 
 enum { BY_GROUP, BY_PORT, BY_PORT2 };
 
-uint32_t
-ics_table_used(const struct ics_model *m, const struct ics_mcast_load *l)
+static uint32_t
+table_used(const struct ics_model *m, const struct ics_mcast_load *l)
 {
 	switch (m->conf.detect.table_model) {
 	case BY_GROUP:
@@ -19,6 +19,12 @@ ics_table_used(const struct ics_model *m, const struct ics_mcast_load *l)
 	default:
 		return l->entries;
 	}
+}
+
+uint64_t
+ics_model_table_used(const struct ics_model *m, uint8_t port)
+{
+	return table_used(m, &m->mcast->domain[port].load);
 }
 
 const struct ics_mcast_load *
@@ -39,7 +45,7 @@ on_quarter_hour(struct ics_timer *t, uint64_t now_ns)
 
 		if (d->n == 0 && d->load.memberships == 0)
 			continue;
-		d->point[d->next] = ics_table_used(m, &d->load);
+		d->point[d->next] = table_used(m, &d->load);
 		d->next = (d->next + 1) % ICS_TREND_POINTS;
 		if (d->n < ICS_TREND_POINTS)
 			d->n++;
@@ -122,7 +128,7 @@ ics_model_forecast(const struct ics_model *m, uint8_t port, struct ics_table_for
 		.cap = m->conf.detect.table_cap,
 		.model = names[m->conf.detect.table_model % ICS_ARRAY_LEN(names)],
 		.port = port,
-		.used = ics_table_used(m, &d->load),
+		.used = table_used(m, &d->load),
 		.load = d->load,
 	};
 	out->percent = (uint32_t)(out->used * 100 / out->cap);
