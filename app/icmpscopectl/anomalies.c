@@ -50,21 +50,21 @@ print_anomaly(const json_t *info)
 
 	if (a == NULL)
 		return;
-	a->id = ctl_uint(info, "id");
-	a->detector = ctl_text(info, "name");
-	a->variant = ctl_text(info, "variant");
-	a->rfc = ctl_text(info, "rfc");
-	a->severity = severity_of(ctl_text(info, "severity"));
-	a->state = strcmp(ctl_text(info, "state"), "cleared") == 0 ? ICS_ANOMALY_CLEARED : ICS_ANOMALY_OPEN;
-	a->muted = ctl_uint(info, "muted") != 0;
-	a->lenient = ctl_uint(info, "lenient") != 0;
-	a->segment.port = (uint8_t)ctl_uint(info, "port");
-	parse_vlan(ctl_text(info, "vlan"), &a->segment);
-	a->first_ns = ctl_uint(info, "first_ns");
-	a->last_ns = ctl_uint(info, "last_ns");
-	a->cleared_ns = ctl_uint(info, "cleared_ns");
-	a->count = ctl_uint(info, "count");
-	ctl_long_text(info, "says", a->says, sizeof(a->says));
+	a->id = ics_client_uint(info, "id");
+	a->detector = ics_client_text(info, "name");
+	a->variant = ics_client_text(info, "variant");
+	a->rfc = ics_client_text(info, "rfc");
+	a->severity = severity_of(ics_client_text(info, "severity"));
+	a->state = strcmp(ics_client_text(info, "state"), "cleared") == 0 ? ICS_ANOMALY_CLEARED : ICS_ANOMALY_OPEN;
+	a->muted = ics_client_uint(info, "muted") != 0;
+	a->lenient = ics_client_uint(info, "lenient") != 0;
+	a->segment.port = (uint8_t)ics_client_uint(info, "port");
+	parse_vlan(ics_client_text(info, "vlan"), &a->segment);
+	a->first_ns = ics_client_uint(info, "first_ns");
+	a->last_ns = ics_client_uint(info, "last_ns");
+	a->cleared_ns = ics_client_uint(info, "cleared_ns");
+	a->count = ics_client_uint(info, "count");
+	ics_client_long_text(info, "says", a->says, sizeof(a->says));
 	if (ctl_wants_colour())
 		fputs(a->state == ICS_ANOMALY_CLEARED   ? "\033[32m"
 		      : a->severity == ICS_SEV_CRITICAL ? "\033[1;31m"
@@ -103,7 +103,7 @@ recent_rows(const json_t *page, uint64_t since_ns)
 
 /* Appends the pages from *cursor on and moves it behind them. */
 static int
-fetch(struct ctl_client *c, const struct ctl_options *o, uint64_t *cursor, json_t *pages)
+fetch(struct ics_client *c, const struct ctl_options *o, uint64_t *cursor, json_t *pages)
 {
 	bool more = true;
 
@@ -112,8 +112,8 @@ fetch(struct ctl_client *c, const struct ctl_options *o, uint64_t *cursor, json_
 
 		if (page == NULL)
 			return CTL_FAILED;
-		more = ctl_uint(page, "more") != 0 && ctl_uint(page, "next") > *cursor;
-		*cursor = ctl_uint(page, "next");
+		more = ics_client_uint(page, "more") != 0 && ics_client_uint(page, "next") > *cursor;
+		*cursor = ics_client_uint(page, "next");
 		(void)json_array_append_new(pages, recent_rows(page, o->since_ns));
 		json_decref(page);
 	}
@@ -121,7 +121,7 @@ fetch(struct ctl_client *c, const struct ctl_options *o, uint64_t *cursor, json_
 }
 
 static int
-print_details(struct ctl_client *c, const json_t *pages)
+print_details(struct ics_client *c, const json_t *pages)
 {
 	json_t *page, *id;
 	size_t p, i;
@@ -157,20 +157,20 @@ print_lines(const json_t *pages)
 
 /* Which icmpscope it is: another one, started later, numbers its anomalies anew. */
 static bool
-note_start(struct ctl_client *c, char started[static 40])
+note_start(struct ics_client *c, char started[static 40])
 {
 	json_t *info = ctl_ask(c, "/icmpscope/info");
-	bool same = strcmp(started, ctl_text(info, "started")) == 0;
+	bool same = strcmp(started, ics_client_text(info, "started")) == 0;
 
 	if (info != NULL)
-		snprintf(started, 40, "%s", ctl_text(info, "started"));
+		snprintf(started, 40, "%s", ics_client_text(info, "started"));
 	json_decref(info);
 	return same;
 }
 
 /* Until interrupted, or until nobody reads. A connection that is lost is looked for again. */
 static int
-follow(struct ctl_client *c, const struct ctl_options *o, uint64_t cursor)
+follow(struct ics_client *c, const struct ctl_options *o, uint64_t cursor)
 {
 	char started[40] = "";
 	int status = CTL_ANSWERED;
@@ -201,13 +201,13 @@ follow(struct ctl_client *c, const struct ctl_options *o, uint64_t cursor)
 }
 
 static int
-show(struct ctl_client *c, const struct ctl_options *o, const json_t *pages)
+show(struct ics_client *c, const struct ctl_options *o, const json_t *pages)
 {
 	json_t *info;
 	size_t n = 0, p;
 	json_t *page;
 
-	json_array_foreach((json_t *)pages, p, page) n += ctl_table_len(page);
+	json_array_foreach((json_t *)pages, p, page) n += ics_client_rows(page);
 	if (o->follow && o->json)
 		return print_lines(pages);
 	if (o->json)
@@ -221,7 +221,7 @@ show(struct ctl_client *c, const struct ctl_options *o, const json_t *pages)
 	info = ctl_ask(c, "/icmpscope/info");
 	if (info == NULL)
 		return CTL_FAILED;
-	ctl_table_print(pages, columns, ICS_ARRAY_LEN(columns), ctl_uint(info, "now_ns"));
+	ctl_table_print(pages, columns, ICS_ARRAY_LEN(columns), ics_client_uint(info, "now_ns"));
 	json_decref(info);
 	printf("What they mean and what to do: icmpscopectl anomalies --long\n");
 	return fflush(stdout) == 0 ? CTL_ANSWERED : CTL_FAILED;
@@ -231,7 +231,7 @@ int
 ctl_anomalies(int argc, char **argv)
 {
 	struct ctl_options o;
-	struct ctl_client c;
+	struct ics_client c;
 	uint64_t cursor = 0;
 	json_t *pages;
 	int status = ctl_options_parse(&o, argc, argv, CTL_OPT_FOLLOW, 0);
@@ -247,6 +247,6 @@ ctl_anomalies(int argc, char **argv)
 	json_decref(pages);
 	if (status == CTL_ANSWERED && o.follow)
 		status = follow(&c, &o, cursor);
-	ctl_disconnect(&c);
+	ics_client_close(&c);
 	return status;
 }

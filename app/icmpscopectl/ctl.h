@@ -4,7 +4,8 @@
 #ifndef ICMPSCOPECTL_CTL_H
 #define ICMPSCOPECTL_CTL_H
 
-#include <jansson.h>
+#include "ics_client.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,22 +46,10 @@ bool ctl_parse_time(const char *text, uint64_t *ns);
 
 /* ---- client.c: the telemetry socket of icmpscope ---- */
 
-struct ctl_client {
-	int fd;
-	char path[128];
-};
 /* CTL_ANSWERED, or CTL_FAILED or CTL_USAGE after a line that says what is missing and how to mend it (not when quiet). */
-int ctl_connect(struct ctl_client *c, const struct ctl_options *o, bool quiet);
-void ctl_disconnect(struct ctl_client *c);
-/* What the reply to a command holds, to be released with json_decref(). NULL after a line on stderr: the socket was
- * lost (then fd is -1), or icmpscope answered with an error.
- */
-json_t *ctl_ask(struct ctl_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Values of a flat reply; 0 and "" where there is none. */
-uint64_t ctl_uint(const json_t *o, const char *key);
-const char *ctl_text(const json_t *o, const char *key);
-/* A text that came in pieces KEY_0, KEY_1, ... */
-void ctl_long_text(const json_t *o, const char *key, char *buf, size_t size);
+int ctl_connect(struct ics_client *c, const struct ctl_options *o, bool quiet);
+/* ics_client_ask(), and its error as a line on stderr. */
+json_t *ctl_ask(struct ics_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- table.c: columns of a reply as a table of 80 columns ---- */
 
@@ -82,8 +71,6 @@ struct ctl_column {
 void ctl_table_print(const json_t *pages, const struct ctl_column *columns, unsigned n_columns, uint64_t now_ns);
 /* Rows as an array of objects. */
 json_t *ctl_table_rows(const json_t *pages);
-/* Of one page. */
-size_t ctl_table_len(const json_t *page);
 /* 0, or CTL_FAILED after a line. Takes over doc. */
 int ctl_print_json(json_t *doc);
 /* 12,345 */

@@ -110,7 +110,7 @@ struct listing {
 };
 
 static int
-fetch(struct ctl_client *c, const struct view *v, const struct ctl_options *o, struct listing *l)
+fetch(struct ics_client *c, const struct view *v, const struct ctl_options *o, struct listing *l)
 {
 	uint64_t wanted = o->all ? UINT64_MAX : o->count != 0 ? o->count : ROWS_SHOWN;
 
@@ -123,10 +123,10 @@ fetch(struct ctl_client *c, const struct view *v, const struct ctl_options *o, s
 
 		if (page == NULL)
 			return CTL_FAILED;
-		l->total = ctl_uint(page, "total");
-		l->more = ctl_uint(page, "more") != 0 && ctl_uint(page, "next") > l->next;
-		l->next = ctl_uint(page, "next");
-		l->rows += ctl_table_len(page);
+		l->total = ics_client_uint(page, "total");
+		l->more = ics_client_uint(page, "more") != 0 && ics_client_uint(page, "next") > l->next;
+		l->next = ics_client_uint(page, "next");
+		l->rows += ics_client_rows(page);
 		(void)json_array_append_new(l->pages, page);
 	}
 	return CTL_ANSWERED;
@@ -157,7 +157,7 @@ ctl_family(int argc, char **argv)
 	const struct view *v = NULL;
 	struct listing l = {0};
 	struct ctl_options o;
-	struct ctl_client c;
+	struct ics_client c;
 	json_t *info = NULL;
 	int status;
 
@@ -173,9 +173,9 @@ ctl_family(int argc, char **argv)
 	info = ctl_ask(&c, "/icmpscope/info");
 	status = info == NULL ? CTL_FAILED : fetch(&c, v, &o, &l);
 	if (status == CTL_ANSWERED)
-		status = show(v, &o, &l, ctl_uint(info, "now_ns"));
+		status = show(v, &o, &l, ics_client_uint(info, "now_ns"));
 	json_decref(l.pages);
 	json_decref(info);
-	ctl_disconnect(&c);
+	ics_client_close(&c);
 	return status;
 }

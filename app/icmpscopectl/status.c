@@ -17,7 +17,7 @@ struct open_count {
 };
 
 static int
-count_open(struct ctl_client *c, struct open_count *n)
+count_open(struct ics_client *c, struct open_count *n)
 {
 	uint64_t cursor = 0;
 	bool more = true;
@@ -35,9 +35,9 @@ count_open(struct ctl_client *c, struct open_count *n)
 		rows = ctl_table_rows(one);
 		json_array_foreach(rows, k, row)
 		{
-			const char *severity = ctl_text(row, "severity");
+			const char *severity = ics_client_text(row, "severity");
 
-			if (strcmp(ctl_text(row, "state"), "open") != 0 || ctl_uint(row, "muted") != 0)
+			if (strcmp(ics_client_text(row, "state"), "open") != 0 || ics_client_uint(row, "muted") != 0)
 				continue;
 			for (int s = ICS_SEV_INFO; s <= ICS_SEV_CRITICAL; s++) {
 				if (strcmp(severity, ics_severity_name((enum ics_severity)s)) != 0)
@@ -45,12 +45,12 @@ count_open(struct ctl_client *c, struct open_count *n)
 				n->of[s]++;
 				if (s > worst) {
 					worst = s;
-					snprintf(n->worst, sizeof(n->worst), "%s", ctl_text(row, "name"));
+					snprintf(n->worst, sizeof(n->worst), "%s", ics_client_text(row, "name"));
 				}
 			}
 		}
-		more = ctl_uint(page, "more") != 0 && ctl_uint(page, "next") > cursor;
-		cursor = ctl_uint(page, "next");
+		more = ics_client_uint(page, "more") != 0 && ics_client_uint(page, "next") > cursor;
+		cursor = ics_client_uint(page, "next");
 		json_decref(rows);
 		json_decref(one);
 		json_decref(page);
@@ -61,7 +61,7 @@ count_open(struct ctl_client *c, struct open_count *n)
 static uint64_t
 lost_before(const json_t *info)
 {
-	return ctl_uint(info, "missed") + ctl_uint(info, "errors") + ctl_uint(info, "no_mbuf");
+	return ics_client_uint(info, "missed") + ics_client_uint(info, "errors") + ics_client_uint(info, "no_mbuf");
 }
 
 static const char *
@@ -82,27 +82,29 @@ static void
 print_status(const json_t *info, const struct open_count *open)
 {
 	char a[32], b[32], c[32], d[32];
-	uint64_t before = lost_before(info), dropped = ctl_uint(info, "dropped");
+	uint64_t before = lost_before(info), dropped = ics_client_uint(info, "dropped");
 
-	printf("icmpscope %s, %s, up %s\n", ctl_text(info, "version"), ctl_text(info, "mode"),
-	       span(ctl_uint(info, "uptime_s"), a));
-	printf("Seen      %s frames, %s control messages on %s port(s)\n", ctl_grouped(ctl_uint(info, "frames"), a),
-	       ctl_grouped(ctl_uint(info, "control"), b), ctl_grouped(ctl_uint(info, "ports"), c));
+	printf("icmpscope %s, %s, up %s\n", ics_client_text(info, "version"), ics_client_text(info, "mode"),
+	       span(ics_client_uint(info, "uptime_s"), a));
+	printf("Seen      %s frames, %s control messages on %s port(s)\n",
+	       ctl_grouped(ics_client_uint(info, "frames"), a), ctl_grouped(ics_client_uint(info, "control"), b),
+	       ctl_grouped(ics_client_uint(info, "ports"), c));
 	if (before == 0)
 		printf("Lost      nothing before the workers");
 	else
 		printf("Lost      %s frames before the workers (missed %s, errors %s, no buffer %s)",
-		       ctl_grouped(before, a), ctl_grouped(ctl_uint(info, "missed"), b),
-		       ctl_grouped(ctl_uint(info, "errors"), c), ctl_grouped(ctl_uint(info, "no_mbuf"), d));
+		       ctl_grouped(before, a), ctl_grouped(ics_client_uint(info, "missed"), b),
+		       ctl_grouped(ics_client_uint(info, "errors"), c),
+		       ctl_grouped(ics_client_uint(info, "no_mbuf"), d));
 	if (dropped == 0)
 		printf(", nothing behind them\n");
 	else
 		printf(",\n          %s messages behind them (counted, not judged)\n", ctl_grouped(dropped, a));
-	if (ctl_uint(info, "conservation_exact") != 0 && ctl_uint(info, "conservation_ok") == 0)
+	if (ics_client_uint(info, "conservation_exact") != 0 && ics_client_uint(info, "conservation_ok") == 0)
 		printf("          THE COUNTERS DO NOT ADD UP: this is a fault of icmpscope\n");
 	printf("Knows     %s segments, %s routers, %s hosts, %s addresses\n",
-	       ctl_grouped(ctl_uint(info, "segments"), a), ctl_grouped(ctl_uint(info, "routers"), b),
-	       ctl_grouped(ctl_uint(info, "hosts"), c), ctl_grouped(ctl_uint(info, "bindings"), d));
+	       ctl_grouped(ics_client_uint(info, "segments"), a), ctl_grouped(ics_client_uint(info, "routers"), b),
+	       ctl_grouped(ics_client_uint(info, "hosts"), c), ctl_grouped(ics_client_uint(info, "bindings"), d));
 	printf("Found     %s open: %s critical, %s warnings, %s for information\n",
 	       ctl_grouped(open->of[0] + open->of[1] + open->of[2], a), ctl_grouped(open->of[ICS_SEV_CRITICAL], b),
 	       ctl_grouped(open->of[ICS_SEV_WARN], c), ctl_grouped(open->of[ICS_SEV_INFO], d));
@@ -115,7 +117,7 @@ ctl_status(int argc, char **argv)
 {
 	struct open_count open;
 	struct ctl_options o;
-	struct ctl_client c;
+	struct ics_client c;
 	json_t *info;
 	int status = ctl_options_parse(&o, argc, argv, 0, 0);
 
@@ -134,7 +136,7 @@ ctl_status(int argc, char **argv)
 		print_status(info, &open);
 	}
 	json_decref(info);
-	ctl_disconnect(&c);
+	ics_client_close(&c);
 	return status;
 }
 
@@ -147,7 +149,7 @@ judge(const struct ctl_options *o, const json_t *info, const struct open_count *
 {
 	uint64_t all = n->of[ICS_SEV_WARN] + n->of[ICS_SEV_CRITICAL];
 
-	if (ctl_uint(info, "conservation_exact") != 0 && ctl_uint(info, "conservation_ok") == 0)
+	if (ics_client_uint(info, "conservation_exact") != 0 && ics_client_uint(info, "conservation_ok") == 0)
 		return CHECK_CRITICAL;
 	if (o->crit != UINT64_MAX ? all >= o->crit : n->of[ICS_SEV_CRITICAL] > 0)
 		return CHECK_CRITICAL;
@@ -162,7 +164,7 @@ ctl_check(int argc, char **argv)
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 	struct open_count n;
 	struct ctl_options o;
-	struct ctl_client c = {.fd = -1};
+	struct ics_client c = {.fd = -1};
 	json_t *info = NULL;
 	int verdict = CHECK_UNKNOWN;
 
@@ -178,11 +180,12 @@ ctl_check(int argc, char **argv)
 		       " frames, %" PRIu64 " lost | critical=%" PRIu64 " warning=%" PRIu64 " frames=%" PRIu64
 		       "c lost=%" PRIu64 "c dropped=%" PRIu64 "c\n",
 		       words[verdict], n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN], n.worst[0] != '\0' ? ": " : "",
-		       n.worst, ctl_uint(info, "frames"), lost_before(info), n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN],
-		       ctl_uint(info, "frames"), lost_before(info), ctl_uint(info, "dropped"));
+		       n.worst, ics_client_uint(info, "frames"), lost_before(info), n.of[ICS_SEV_CRITICAL],
+		       n.of[ICS_SEV_WARN], ics_client_uint(info, "frames"), lost_before(info),
+		       ics_client_uint(info, "dropped"));
 	}
 	json_decref(info);
-	ctl_disconnect(&c);
+	ics_client_close(&c);
 	return verdict;
 }
 
@@ -194,7 +197,7 @@ static int
 totals(int argc, char **argv, const char *what, const char *none, row_fn print)
 {
 	struct ctl_options o;
-	struct ctl_client c;
+	struct ics_client c;
 	const char *key;
 	json_t *all, *v;
 	uint64_t shown = 0;
@@ -206,7 +209,7 @@ totals(int argc, char **argv, const char *what, const char *none, row_fn print)
 		return status;
 	all = o.worker == UINT64_MAX ? ctl_ask(&c, "/icmpscope/%s", what)
 				     : ctl_ask(&c, "/icmpscope/%s,%" PRIu64, what, o.worker);
-	ctl_disconnect(&c);
+	ics_client_close(&c);
 	if (all == NULL)
 		return CTL_FAILED;
 	if (o.json)

@@ -109,16 +109,6 @@ format_cell(const json_t *v, enum ctl_kind kind, uint64_t now_ns, char buf[stati
 	}
 }
 
-size_t
-ctl_table_len(const json_t *page)
-{
-	const char *key;
-	json_t *v;
-
-	json_object_foreach((json_t *)page, key, v) if (json_is_array(v)) return json_array_size(v);
-	return 0;
-}
-
 static bool
 is_right(enum ctl_kind kind)
 {
@@ -174,7 +164,7 @@ ctl_table_print(const json_t *pages, const struct ctl_column *columns, unsigned 
 		width[c] = (int)strlen(columns[c].head);
 	json_array_foreach((json_t *)pages, p, page)
 	{
-		size_t n = ctl_table_len(page);
+		size_t n = ics_client_rows(page);
 
 		for (size_t i = 0; i < n; i++)
 			for (unsigned c = 0; c < n_columns; c++) {
@@ -191,7 +181,7 @@ ctl_table_print(const json_t *pages, const struct ctl_column *columns, unsigned 
 	}
 	json_array_foreach((json_t *)pages, p, page)
 	{
-		size_t n = ctl_table_len(page);
+		size_t n = ics_client_rows(page);
 
 		for (size_t i = 0; i < n; i++)
 			for (unsigned c = 0; c < n_columns; c++) {
@@ -211,7 +201,7 @@ ctl_table_rows(const json_t *pages)
 
 	json_array_foreach((json_t *)pages, p, page)
 	{
-		size_t n = ctl_table_len(page);
+		size_t n = ics_client_rows(page);
 
 		for (size_t i = 0; i < n; i++) {
 			json_t *row = json_object();
