@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define URGENT_BATCH 1024
@@ -18,6 +19,7 @@
 #define NAP_NS 100000
 #define NAPS 100
 #define NEWS_MS 5
+#define LOSS_MS 1000
 #define STOP_WAIT_MS 3000
 
 static void
@@ -46,17 +48,42 @@ drain(struct control *c)
 	return n;
 }
 
-/* Whoever waits for a router to speak must know when its words may have been lost in a full ring. */
-static void
-note_losses(struct control *c)
+static uint64_t
+since(uint64_t *before, const ics_counter *now)
 {
-	uint64_t n = 0;
+	uint64_t n = ics_count_get(now), more = n - *before;
 
+	*before = n;
+	return more;
+}
+
+/* What a worker lost in a full ring since it was last looked at: whoever judges by single messages must know. */
+static void
+note_losses_of(struct control *c, unsigned i)
+{
+	const struct ics_counters *n = &c->workers[i]->counters;
+	struct control_seen *seen = &c->seen[i];
+	struct ics_loss loss = {.worker = i, .port = (uint8_t)c->source->workers[i].port};
+	uint64_t lost = 0;
+
+	loss.messages = since(&seen->control, &n->control);
+	for (unsigned k = 0; k < ICS_DROP_COUNT; k++)
+		lost += loss.lost[k] = since(&seen->dropped[k], &n->dropped[k]);
+	if (lost == 0)
+		return;
+	for (unsigned k = 0; k < ICS_CLASS_COUNT; k++)
+		loss.lost_class[k] = since(&seen->dropped_class[k], &n->dropped_class[k]);
+	ics_engine_note_loss(c->engine, &loss);
+}
+
+static void
+note_losses(struct control *c, uint64_t tsc)
+{
+	if (tsc < c->next_loss_tsc || c->seen == NULL)
+		return;
+	c->next_loss_tsc = tsc + rte_get_tsc_hz() / 1000 * LOSS_MS;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		n += ics_count_get(&c->workers[i]->counters.dropped_class[ICS_CLASS_nd_ra]);
-	if (n != c->lost_ras)
-		ics_engine_note_loss(c->engine);
-	c->lost_ras = n;
+		note_losses_of(c, i);
 }
 
 /* Captures bring their own time: the clock on the wall must not drive detectors through them, nor past their end. */
@@ -66,7 +93,7 @@ tick(struct control *c, uint64_t tsc, bool rings_empty)
 	if (tsc < c->next_tick_tsc)
 		return;
 	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
-	note_losses(c);
+	note_losses(c, tsc);
 	/* While records wait in the rings, they tell the time: a tick would be ahead of them. */
 	if (!rings_empty)
 		return;
@@ -166,6 +193,8 @@ control_run(struct control *c, const _Atomic bool *stop)
 	uint64_t tsc = rte_rdtsc();
 	unsigned idle = 0;
 
+	/* Without memory for it losses are in the counters alone. */
+	c->seen = calloc(c->n_workers, sizeof(*c->seen));
 	c->source->read_ports = read_ports;
 	c->source->ctx = c;
 	while (!is_over(c, stop, tsc)) {
@@ -186,5 +215,8 @@ control_run(struct control *c, const _Atomic bool *stop)
 	stop_workers(c);
 	c->source->uptime_ns = clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0;
 	read_ports(c);
+	c->next_loss_tsc = 0;
+	note_losses(c, tsc);
+	free(c->seen);
 	announce_all(c);
 }

@@ -9,6 +9,11 @@
 #include "port.h"
 #include "worker.h"
 
+/* Counters of a worker when its losses were last told. */
+struct control_seen {
+	uint64_t control, dropped[ICS_DROP_COUNT], dropped_class[ICS_CLASS_COUNT];
+};
+
 struct control {
 	struct worker_shared *shared;
 	struct worker **workers;
@@ -22,7 +27,8 @@ struct control {
 	uint64_t run_for_ns; /* 0: until told to stop */
 	/* the loop's own */
 	uint64_t next_tick_tsc, next_news_tsc;
-	uint64_t lost_ras;
+	uint64_t next_loss_tsc;
+	struct control_seen *seen; /* by worker */
 	bool captures_read;
 };
 

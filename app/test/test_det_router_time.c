@@ -121,11 +121,12 @@ static void
 lost_records_prove_nothing(void **state)
 {
 	struct packet p = ra_from("fe80::1", MAC_R, 600, 0);
+	struct ics_loss loss = {.messages = 9, .lost = {[ICS_DROP_BULK_FULL] = 1}, .lost_class = {[ICS_CLASS_nd_ra] = 1}};
 	struct rig *r = rig_for(EXPIRING, NULL);
 	uint64_t t = advertise(r, &p, 4, T0, 200 * S);
 
 	ics_engine_tick(r->engine, t + S);
-	ics_engine_note_loss(r->engine);
+	ics_engine_note_loss(r->engine, &loss);
 	ics_engine_tick(r->engine, t + 2000 * S);
 	assert_int_equal(count_anomalies(r), 0);
 	assert_int_equal(detector(r, EXPIRING)->suppressed, 2);

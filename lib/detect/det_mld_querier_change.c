@@ -62,11 +62,11 @@ say(struct ics_anomaly *a, const struct episode *e)
 	switch (e->worst) {
 	case V_USURP:
 		ics_say(a,
-			"%s %s the MLD querier of this segment from %s: its address is lower, and it is neither a "
+			"%s %s MLD querier of this segment from %s: its address is lower, and it is neither a "
 			"known router nor in detect.queriers_allow. It decides when every host reports its groups, and "
 			"whether switches still forward. Find the port of %s; if it is yours, put it into "
 			"detect.queriers_allow.",
-			to, e->any_strict ? "took over" : "tries to take over", from,
+			to, e->any_strict ? "took over as" : "tries to take over as", from,
 			e->to.has_mac ? ics_mac_format(&e->to.mac, mac) : "its MAC");
 		break;
 	case V_CONFLICT:

@@ -18,6 +18,7 @@
 #define SPECIFIC_SECONDS 3 /* a mass leave is asked about for two seconds (RFC 9777 7.6.3.1) */
 #define SPECIFIC_REPEATS 3 /* of a group in one second: no querier does that */
 #define CLEAR_QUERIES 3
+#define SAID_PPS 10              /* fewer answers hurt no switch */
 #define GONE_NS (510 * NS_PER_S) /* two timeouts of a querier that is not heard */
 #define RHYTHMS_MAX 4096
 #define COPIES 64
@@ -154,7 +155,7 @@ say(struct ics_anomaly *a, const struct episode *e)
 			q);
 		break;
 	}
-	if (e->load.memberships != 0 && first != V_LONG && first != V_RV_BAD)
+	if (e->pps >= SAID_PPS && first != V_LONG && first != V_RV_BAD)
 		ics_say(a, " %llu memberships of %llu hosts make %llu packets/s for the CPU of each switch.",
 			(unsigned long long)e->load.memberships, (unsigned long long)e->load.hosts,
 			(unsigned long long)e->pps);

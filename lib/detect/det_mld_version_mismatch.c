@@ -64,13 +64,16 @@ say(struct ics_anomaly *a, const struct episode *e)
 	else
 		ics_say(a, "%s goes on in MLD version 2 though %s asks in version 1", ics_mac_format(&e->stubborn, mac),
 			v1);
-	if (e->load.memberships != 0)
+	if (k > 10)
 		ics_say(a, ": each query is answered by about %llu packets instead of %llu (%llu.%llu times as many).",
 			(unsigned long long)e->load.v1_packets, (unsigned long long)e->load.v2_packets,
 			(unsigned long long)(k / 10), (unsigned long long)(k % 10));
 	else
 		ics_say(a, ": one packet for each group instead of one for all.");
-	ics_say(a, " Set %s to version 2, or set detect.mld_version=1 if version 1 is what you want.", v1);
+	ics_say(a,
+		" Set %s to version 2, find out what asks there, or set detect.mld_version=1 if version 1 is what you "
+		"want.",
+		v1);
 }
 
 static void

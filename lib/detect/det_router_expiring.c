@@ -251,7 +251,7 @@ on_watch(struct ics_timer *t, uint64_t now_ns)
 	enum stage stage = stage_at(&w->r, now_ns, &next);
 
 	/* While records were lost since its last RA, there may have been one. */
-	if (d->shared->last_loss_ns > w->r.last_nonzero_ra_ns && stage != FINE) {
+	if (d->shared->lost_ns[ICS_CLASS_nd_ra] > w->r.last_nonzero_ra_ns && stage != FINE) {
 		d->info.suppressed++;
 	} else if (stage > w->stage) {
 		w->stage = stage;

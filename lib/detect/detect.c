@@ -165,9 +165,14 @@ ics_detectors_set_samplers(struct ics_detectors *s, const struct ics_samplers *s
 }
 
 void
-ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns)
+ics_detectors_note_loss(struct ics_detectors *s, const struct ics_loss *loss)
 {
-	s->shared.last_loss_ns = now_ns;
+	for (unsigned i = 0; i < ICS_CLASS_COUNT; i++)
+		if (loss->lost_class[i] != 0)
+			s->shared.lost_ns[i] = ics_model_clock(s->model)->now_ns;
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->loss != NULL)
+			s->d[i].ops->loss(&s->d[i], loss);
 }
 
 void

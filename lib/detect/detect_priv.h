@@ -18,8 +18,10 @@ struct ics_detect_shared {
 	uint64_t message;                     /* running number of the message at hand */
 	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
+	uint8_t l2_loop[ICS_SEGMENTS_MAX];    /* likewise: 1 while a loop repeats what is sent to many */
+	uint64_t l2_loop_ns[ICS_SEGMENTS_MAX]; /* likewise: since when, or when it last began */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
-	uint64_t last_loss_ns;                /* records were lost; 0: never */
+	uint64_t lost_ns[ICS_CLASS_COUNT];    /* messages of a class were lost; 0: never */
 	const struct ics_samplers *samplers;  /* to ask whether a flow was seen; NULL: the sampler is off */
 };
 
@@ -49,6 +51,8 @@ struct ics_detector_ops {
 	void (*sample)(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg,
 		       const struct ics_segment *seg);
 	bool needs_samples; /* it is not assessed as long as the sampler is off */
+	/* A worker lost messages; NULL: not of interest. */
+	void (*loss)(struct ics_detector *d, const struct ics_loss *loss);
 	bool needs_data; /* it is not assessed as long as no data was seen */
 	/* Writes subject, evidence, variant, severity and says of the episode's anomaly. */
 	void (*render)(struct ics_detector *d, struct ics_episode *ep);
@@ -129,6 +133,9 @@ bool ics_detect_is_router_addr(const struct ics_detector *d, uint32_t segment, c
 bool ics_detect_is_router_mac(const struct ics_detector *d, uint32_t segment, const struct ics_mac *mac);
 /* A name server that a router of the segment announces. */
 bool ics_detect_is_resolver(const struct ics_detector *d, uint32_t segment, const struct ics_ip *addr);
+
+/* loss.c ---- says so in an anomaly of a detector that needs every message, when some of its kind were lost */
+void ics_detect_mark_lossy(const struct ics_detector *d, struct ics_anomaly *a);
 
 /* mute.c ---- maintenance windows of detect.mute */
 bool ics_detect_is_muted(const struct ics_detector *d, const struct ics_segment_key *seg, const struct ics_ip *addr,

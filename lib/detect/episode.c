@@ -123,6 +123,7 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct
 	a->rfc = d->info.rfc;
 	a->segment = seg->key;
 	ics_subject_set_text(a, what, "%s", text);
+	ics_detect_mark_lossy(d, a);
 	d->info.fired++;
 	return ep;
 }

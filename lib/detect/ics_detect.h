@@ -21,6 +21,15 @@ struct ics_detector_info {
 	uint64_t fired, cleared, suppressed;
 };
 
+/* What one worker could not hand over within about a second, because a ring was full. */
+struct ics_loss {
+	unsigned worker;
+	uint8_t port;
+	uint64_t messages; /* that it had for the control core in that time, lost ones included */
+	uint64_t lost[ICS_DROP_COUNT];
+	uint64_t lost_class[ICS_CLASS_COUNT];
+};
+
 struct ics_detectors;
 
 /* All detectors over one model and one store; conf, model and store outlive them. NULL and errno ENOMEM. */
@@ -41,8 +50,8 @@ void ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *samp
 			  const struct ics_segment *segment);
 /* The samplers, for detectors to ask whether a flow was seen. NULL: there are none. */
 void ics_detectors_set_samplers(struct ics_detectors *s, const struct ics_samplers *samplers);
-/* Records were lost on their way at this time (of the model's clock): what was not heard may have been said. */
-void ics_detectors_note_loss(struct ics_detectors *s, uint64_t now_ns);
+/* Messages were lost on their way: what was not heard may have been said. */
+void ics_detectors_note_loss(struct ics_detectors *s, const struct ics_loss *loss);
 /* Further copies of a frame that went before (ICS_REC_COPIES). */
 void ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg);
 /* Routers of an earlier run are in the model again, before the first message. */

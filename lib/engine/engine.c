@@ -206,7 +206,7 @@ ics_engine_reason_counters(const struct ics_engine *e)
 }
 
 void
-ics_engine_note_loss(struct ics_engine *e)
+ics_engine_note_loss(struct ics_engine *e, const struct ics_loss *loss)
 {
-	ics_detectors_note_loss(e->detectors, e->clock->now_ns);
+	ics_detectors_note_loss(e->detectors, loss);
 }

@@ -81,7 +81,7 @@ uint64_t ics_engine_reason_count(const struct ics_engine *e, enum ics_reason n);
  * ics_count_snapshot_add() read them; all else in it is 0.
  */
 const struct ics_counters *ics_engine_reason_counters(const struct ics_engine *e);
-/* Records were lost before they came here. */
-void ics_engine_note_loss(struct ics_engine *e);
+/* Messages of one worker were lost before they came here; once a second is often enough. */
+void ics_engine_note_loss(struct ics_engine *e, const struct ics_loss *loss);
 
 #endif
