@@ -320,6 +320,41 @@ fill_hosts(void)
 		solicit(ICS_HOSTS_MAX - 1, 0x80000000 + k);
 }
 
+/* Eight queriers on each VLAN that is there, as a worker hands their queries over. */
+static void
+fill_queriers(void)
+{
+	enum { QUERY_OFF = 54, LEN = QUERY_OFF + 28 };
+	uint8_t f[LEN] = {0x33, 0x33, 0, 0, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 28, 58, 1};
+	struct ics_record rec = {.class = ICS_CLASS_mld_query,
+				 .flags = ICS_REC_STRICT,
+				 .encap = ICS_LINK_ETHERNET << 5,
+				 .vlan_inner = ICS_VLAN_NONE,
+				 .l3_off = 14,
+				 .l4_off = QUERY_OFF,
+				 .ilen = 28,
+				 .cap_len = LEN,
+				 .wire_len = LEN};
+
+	memset(f + 22, 0xff, 16);
+	f[22] = 0xfe;
+	f[23] = 0x80;
+	f[38] = 0xff;
+	f[39] = 0x02;
+	f[53] = 1;
+	f[54] = 130;
+	f[58] = f[59] = f[QUERY_OFF + 25] = 0xff; /* the longest delay and interval */
+	for (unsigned vlan = 0; vlan < 256; vlan++) {
+		for (unsigned n = 0; n < ICS_QUERIERS_PER_SEGMENT; n++) {
+			rec.vlan_outer = (uint16_t)vlan;
+			rec.ts_ns = 1463012450000000000ull + vlan * 1000 + n;
+			rec.frame_hash = 1 + n;
+			f[11] = f[37] = (uint8_t)n;
+			ics_engine_feed(t.engine, &rec, (struct ics_view){f, LEN}, 0);
+		}
+	}
+}
+
 static int
 setup(void **state)
 {
@@ -593,6 +628,54 @@ test_prefix_list_and_info(void **state)
 }
 
 static void
+test_queriers(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0;
+	char params[32];
+
+	ask("/icmpscope/querier/list", NULL);
+	assert_int_equal(reply.n_list, 0);
+	ask("/icmpscope/querier/table", NULL);
+	assert_int_equal(number("total"), 0);
+	assert_int_equal(number("more"), 0);
+	fill_queriers();
+	for (unsigned pages = 0; pages < 200; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/querier/table", params);
+		assert_int_equal(number("total"), 2048);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(rows + i == 0 || reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, 2048);
+	snprintf(params, sizeof(params), "%llu", (unsigned long long)last);
+	ask("/icmpscope/querier/info", params);
+	assert_false(reply.truncated);
+	assert_string_equal(reply.text + item("address")->str, "fe80:ffff:ffff:ffff:ffff:ffff:ffff:ff07");
+	assert_int_equal(number("version"), 2);
+	assert_int_equal(number("qqi_s"), 31744);
+	assert_int_equal(number("mrd_ms"), 8387584);
+	assert_int_equal(number("in_charge"), 0);
+	assert_int_equal(number("general"), 1);
+	snprintf(params, sizeof(params), "%llu", (unsigned long long)last - 7);
+	ask("/icmpscope/querier/info", params);
+	assert_int_equal(number("in_charge"), 1);
+	snprintf(params, sizeof(params), "%llu", (unsigned long long)last / ICS_QUERIERS_PER_SEGMENT);
+	ask("/icmpscope/segment/info", params);
+	assert_string_equal(reply.text + item("querier")->str, "fe80:ffff:ffff:ffff:ffff:ffff:ffff:ff00");
+	assert_int_equal(number("mld_version"), 2);
+	snprintf(params, sizeof(params), "%llu", (unsigned long long)last + 1);
+	ask("/icmpscope/querier/info", params);
+	assert_non_null(strstr(reply.text + item("error")->str, "is not a querier id"));
+}
+
+static void
 test_host_pages_hold_every_host_once(void **state)
 {
 	uint64_t start = 0, rows = 0, last = 0, total = ICS_HOSTS_MAX;
@@ -784,6 +867,7 @@ main(void)
 		cmocka_unit_test(test_neighbor_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_list_and_info),
+		cmocka_unit_test(test_queriers),
 		cmocka_unit_test(test_host_pages_hold_every_host_once),
 		cmocka_unit_test(test_host_with_many_addresses),
 		cmocka_unit_test(test_port_table_of_widest_names),

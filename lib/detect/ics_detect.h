@@ -6,6 +6,7 @@
 
 #include "ics_anomaly.h"
 #include "ics_config.h"
+#include "ics_count.h"
 #include "ics_model.h"
 #include "ics_sample.h"
 

@@ -85,6 +85,10 @@ void tel_prefix_table(const struct ics_export_source *src, const char *params, s
 void tel_host_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_host_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_host_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_querier.c */
+void tel_querier_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_querier_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_querier_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_segment.c */
 void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);

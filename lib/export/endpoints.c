@@ -43,6 +43,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(prefix, "prefix id"),
 	FAMILY(host, "Ids of the hosts", "ID"),
 	TABLE(host, "host id"),
+	FAMILY(querier, "Ids of the MLD queriers", "ID"),
+	TABLE(querier, "querier id"),
 	FAMILY(segment, "Ids of the segments", "ID"),
 	TABLE(segment, "segment id"),
 };

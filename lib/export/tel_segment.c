@@ -28,6 +28,16 @@ messages(const struct ics_segment *s)
 	return n;
 }
 
+/* Who asks for multicast listeners there. */
+static const char *
+querier(struct ics_model *m, uint32_t segment, char buf[static ICS_IP_STRLEN])
+{
+	const struct ics_querier *q =
+		ics_queriers_current(ics_model_queriers(m, segment), ics_model_clock(m)->now_ns);
+
+	return q != NULL ? ics_ip_format(&q->addr, buf) : "none";
+}
+
 void
 tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -63,6 +73,10 @@ tel_segment_info(const struct ics_export_source *src, const char *params, struct
 	reply_uint(r, "default_routers", s->default_routers);
 	reply_uint(r, "hosts", s->hosts);
 	reply_uint(r, "bindings", s->bindings);
+	reply_text(r, "querier", "%s", querier(m, s->id, ip));
+	reply_uint(r, "mld_version",
+		   ics_queriers_is_v1(ics_model_queriers(m, s->id), ics_model_clock(m)->now_ns) ? 1 : 2);
+	reply_uint(r, "mali_ms", ics_model_mali_ns(m, s->id) / 1000000);
 	reply_uint(r, "messages", messages(s));
 	reply_uint(r, "first_ns", s->first_ns);
 	reply_uint(r, "last_ns", s->last_ns);

@@ -375,7 +375,45 @@ prefixes(const struct ics_model *m, bool *bad)
 }
 
 static json_t *
-mld(const struct ics_count_snapshot *counts, bool *bad)
+querier(struct ics_model *m, const struct ics_querier *q, uint32_t segment_id, bool *bad)
+{
+	const struct ics_queriers *s = ics_model_queriers(m, segment_id);
+	char buf[ICS_MAC_STRLEN];
+	json_t *o = json_object();
+
+	set(o, "address", address(&q->addr), bad);
+	set(o, "mac", q->has_mac ? text(ics_mac_format(&q->mac, buf)) : json_null(), bad);
+	set(o, "segment", segment(&ics_model_segment(m, segment_id)->key, bad), bad);
+	set(o, "in_charge", json_boolean(ics_queriers_current(s, ics_model_clock(m)->now_ns) == q), bad);
+	set(o, "version", number(q->version), bad);
+	set(o, "qqi_s", number(q->qqi_s), bad);
+	set(o, "mrd_ms", number(q->qri_ms), bad);
+	set(o, "rv", number(q->rv), bad);
+	set(o, "interval_ms", q->intervals != 0 ? number(q->interval_ns / 1000000) : json_null(), bad);
+	set(o, "general", number(q->general), bad);
+	set(o, "specific", number(q->specific), bad);
+	set(o, "forged", number(q->forged), bad);
+	set(o, "first", iso_time(q->first_ns), bad);
+	set(o, "last", iso_time(q->last_ns), bad);
+	return o;
+}
+
+static json_t *
+queriers(struct ics_model *m, bool *bad)
+{
+	json_t *list = json_array();
+
+	for (uint32_t id = 0; id < ics_model_segment_count(m); id++) {
+		const struct ics_queriers *s = ics_model_queriers(m, id);
+
+		for (unsigned i = 0; s != NULL && i < s->n; i++)
+			append(list, querier(m, &s->q[i], id, bad), bad);
+	}
+	return list;
+}
+
+static json_t *
+mld(struct ics_model *m, const struct ics_count_snapshot *counts, bool *bad)
 {
 	json_t *o = json_object();
 
@@ -383,6 +421,7 @@ mld(const struct ics_count_snapshot *counts, bool *bad)
 	set(o, "mld1_reports", number(counts->class[ICS_CLASS_mld1_report]), bad);
 	set(o, "mld2_reports", number(counts->class[ICS_CLASS_mld2_report]), bad);
 	set(o, "dones", number(counts->class[ICS_CLASS_mld1_done]), bad);
+	set(o, "queriers", queriers(m, bad), bad);
 	return o;
 }
 

@@ -15,6 +15,7 @@
 #define LINE_MAX_LEN 1024
 /* Routers in the table; a flood of RAs makes thousands. */
 #define ROUTERS_SHOWN 50
+#define QUERIERS_SHOWN 20
 #define HOSTS_SHOWN 10
 #define HOST_ADDRESSES 3
 #define PREFIXES_SHOWN 50
@@ -224,6 +225,41 @@ print_routers(FILE *out, const struct ics_model *m)
 }
 
 static void
+print_queriers(FILE *out, struct ics_model *m)
+{
+	char ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], where[64], num[2][32];
+	unsigned shown = 0;
+	uint64_t n = 0;
+
+	for (uint32_t id = 0; id < ics_model_segment_count(m); id++) {
+		const struct ics_queriers *s = ics_model_queriers(m, id);
+
+		for (unsigned i = 0; s != NULL && i < s->n; i++) {
+			const struct ics_querier *q = &s->q[i];
+
+			if (n++ == 0)
+				fputs("MLD queriers\n", out);
+			if (shown >= QUERIERS_SHOWN)
+				continue;
+			shown++;
+			fprintf(out, INDENT "%s (%s) on %s: %s, version %u, ", ics_ip_format(&q->addr, ip),
+				q->has_mac ? ics_mac_format(&q->mac, mac) : "no MAC",
+				ics_report_segment(&ics_model_segment(m, id)->key, where),
+				ics_queriers_current(s, ics_model_clock(m)->now_ns) == q ? "in charge"
+											 : "not in charge",
+				q->version);
+			if (q->intervals != 0)
+				fprintf(out, "every %" PRIu64 " s, ", (q->interval_ns + 500000000) / 1000000000);
+			fprintf(out, "%" PRIu32 ".%" PRIu32 " s to answer, %s general and %s specific queries\n",
+				q->qri_ms / 1000, q->qri_ms % 1000 / 100, grouped(q->general, num[0]),
+				grouped(q->specific, num[1]));
+		}
+	}
+	if (n > shown)
+		fprintf(out, INDENT "and %s more\n", grouped(n - shown, num[0]));
+}
+
+static void
 print_prefixes(FILE *out, const struct ics_model *m)
 {
 	const struct ics_prefix *p = ics_model_prefix_next(m, 1);
@@ -370,6 +406,7 @@ ics_report_text(FILE *out, const struct ics_report *r)
 	print_classes(out, r->counts);
 	print_reasons(out, r);
 	print_routers(out, ics_engine_model(r->engine));
+	print_queriers(out, ics_engine_model(r->engine));
 	print_hosts(out, ics_engine_model(r->engine));
 	print_prefixes(out, ics_engine_model(r->engine));
 	print_looked_at(out, r);
