@@ -55,9 +55,9 @@ tel_segment_list(const struct ics_export_source *src, const char *params, struct
 void
 tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
-	const struct ics_model *m = ics_engine_model(src->engine);
+	struct ics_model *m = ics_engine_model(src->engine);
 	const struct ics_segment *s;
-	char vlan[16], where[64];
+	char vlan[16], where[64], ip[ICS_IP_STRLEN];
 	uint64_t id;
 
 	if (!param_index(r, params, "a segment id", ics_model_segment_count(m), &id))

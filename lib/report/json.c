@@ -464,7 +464,7 @@ ics_report_json(FILE *out, const struct ics_report *r)
 	set(o, "detectors", detectors(r->engine, &bad), &bad);
 	set(o, "routers", routers(m, &bad), &bad);
 	set(o, "prefixes", prefixes(m, &bad), &bad);
-	set(o, "mld", mld(r->counts, &bad), &bad);
+	set(o, "mld", mld(ics_engine_model(r->engine), r->counts, &bad), &bad);
 	set(o, "pmtu", json_array(), &bad);
 	set(o, "hosts", number(ics_model_host_count(m)), &bad);
 	set(o, "bindings", number(ics_model_binding_count(m)), &bad);
