@@ -95,11 +95,75 @@ what_is_no_denial(void **state)
 	rig_free(r);
 }
 
+/* The other way to deny: to probe for the same address at the same time. */
+static void
+denies_by_probing(void **state)
+{
+	static const char *const askers[] = {MAC_H, MAC_B, "00:00:5e:00:53:12"};
+	struct rig *r = nb_rig("detect.learn_s=0");
+
+	for (unsigned i = 0; i < 3; i++) {
+		char target[40];
+
+		snprintf(target, sizeof(target), "fe80::a:%x", i);
+		struct packet dad = dad_of(askers[i], target, NULL), rival = dad_of(MAC_X, target, NULL);
+
+		assert_silent(r, DD);
+		feed(r, &dad, T0 + i * 10 * S);
+		/* What the asker repeats itself is nobody's denial. */
+		feed(r, &dad, T0 + i * 10 * S + 20 * MS);
+		feed(r, &rival, T0 + i * 10 * S + 50 * MS);
+	}
+	assert_finding(the_only(r, DD), DD, "denial", "critical");
+	assert_string_equal(the_only(r, DD)->subject[0].text, MAC_X);
+	assert_int_equal(fact_value(the_only(r, DD), "victims"), 3);
+	rig_free(r);
+}
+
+/* One that shows another MAC each time is found by that none of them was ever heard before. */
+static void
+denies_with_invented_macs(void **state)
+{
+	static const char *const askers[] = {MAC_H, MAC_B, MAC_H};
+	static const char *const macs[] = {"02:00:30:50:eb:f6", "02:00:55:7a:4c:31", "02:00:80:30:1c:48"};
+
+	for (unsigned known = 0; known < 2; known++) {
+		struct rig *r = nb_rig("detect.learn_s=0");
+
+		/* Three stations that live here may each have what somebody wants: clones of one image do. */
+		for (unsigned i = 0; i < 3 && known; i++) {
+			struct packet ns = ns_of(macs[i], "fe80::77", ADDR_B, macs[i]);
+			feed(r, &ns, T0 - 5 * S + i * S);
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			char target[40];
+
+			snprintf(target, sizeof(target), "fe80::a:%x", i);
+			assert_silent(r, DD);
+			ask(r, askers[i], target, macs[i], T0 + i * 10 * S);
+		}
+		if (known) {
+			assert_silent(r, DD);
+		} else {
+			const struct ics_anomaly *a = the_only(r, DD);
+
+			assert_finding(a, DD, "invented", "critical");
+			assert_string_equal(a->subject[0].text, "whole");
+			assert_int_equal(fact_value(a, "answered"), 3);
+			assert_int_equal(fact_value(a, "victims"), 2);
+			assert_non_null(strstr(a->says, "never heard before, the latest 02:00:80:30:1c:48"));
+		}
+		rig_free(r);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denies_everybody),
+		cmocka_unit_test(denies_by_probing),
+		cmocka_unit_test(denies_with_invented_macs),
 		cmocka_unit_test(what_is_no_denial),
 	};
 

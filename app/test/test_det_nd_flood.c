@@ -177,6 +177,34 @@ invalid_messages_count(void **state)
 	rig_free(r);
 }
 
+/* A station that many others ask answers as often: it is the victim. Unasked answers are its own doing. */
+static void
+who_is_asked(void **state)
+{
+	for (unsigned asked = 0; asked < 2; asked++) {
+		struct rig *r = nb_rig(NULL);
+
+		for (unsigned i = 0; i < 80 * 4; i++) {
+			struct packet na = na_of(MAC_B, ADDR_B, "fe80::66", ADDR_B, MAC_B, NA_SOLICITED);
+			char mac[32];
+
+			/* Forty stations, two a second each. */
+			snprintf(mac, sizeof(mac), "02:00:00:00:01:%02x", i % 40);
+			struct packet ns = ns_of(mac, "fe80::66", ADDR_B, NULL);
+			set8(&ns, 7, (uint8_t)i);
+			set8(&na, 7, (uint8_t)i);
+			if (asked)
+				feed(r, &ns, T0 + i * S / 80);
+			feed(r, &na, T0 + i * S / 80 + MS);
+		}
+		assert_finding(the_only(r, NF), NF, asked ? "asked" : "na", "warn");
+		assert_string_equal(the_only(r, NF)->subject[0].text, MAC_B);
+		if (asked)
+			assert_non_null(strstr(the_only(r, NF)->says, "is made to answer"));
+		rig_free(r);
+	}
+}
+
 int
 main(void)
 {
@@ -188,6 +216,7 @@ main(void)
 		cmocka_unit_test(invented_stations),
 		cmocka_unit_test(whole_segment),
 		cmocka_unit_test(invalid_messages_count),
+		cmocka_unit_test(who_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

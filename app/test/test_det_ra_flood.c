@@ -314,6 +314,60 @@ ordinary_headers_and_fragments(void **state)
 	rig_free(r);
 }
 
+/* One attacker with a new MAC for each RA is not a finding each. */
+static void
+hidden_by_many_macs(void **state)
+{
+	struct rig *r = rig_for(EVASION, NULL);
+
+	for (unsigned i = 0; i < 200; i++) {
+		struct packet p = invented(i);
+
+		add_ext(&p, ICS_PROTO_HOPOPTS, PADN);
+		feed(r, &p, T0 + i * 10 * MS);
+	}
+	assert_int_equal(count_anomalies(r), 4);
+	for (unsigned n = 1; n <= 3; n++)
+		assert_string_equal(nth_anomaly(r, n)->subject[0].key, "mac");
+	assert_string_equal(nth_anomaly(r, 4)->subject[0].key, "segment");
+	assert_int_equal(nth_anomaly(r, 4)->count, 197);
+	assert_non_null(strstr(nth_anomaly(r, 4)->says, "most likely invented, the latest 02:66:00:00:00:c7"));
+	/* Over, and later anew: the first MACs have their own finding again. */
+	ics_engine_tick(r->engine, T0 + 3 * S + 601 * S);
+	for (unsigned n = 1; n <= 4; n++)
+		assert_int_equal(nth_anomaly(r, n)->state, ICS_ANOMALY_CLEARED);
+	struct packet p = invented(1000);
+	add_ext(&p, ICS_PROTO_HOPOPTS, PADN);
+	feed(r, &p, T0 + 700 * S);
+	assert_string_equal(nth_anomaly(r, 5)->subject[0].key, "mac");
+	rig_free(r);
+}
+
+/* A router that answers a flood of solicitations does what it must; nd_flood is about those who ask. */
+static void
+answers_are_no_flood(void **state)
+{
+	for (unsigned asked = 0; asked < 2; asked++) {
+		struct rig *r = rig_for(FLOOD, NULL);
+		uint64_t t = learn(r) + S;
+
+		for (unsigned i = 0; i < 100 * 6; i++) {
+			struct packet rs = base_packet(BASE_rs), ra = base_packet(BASE_ra);
+
+			set8(&rs, 7, (uint8_t)i); /* reserved: no two are copies */
+			set16(&ra, 12 + 2, (uint16_t)i);
+			if (asked)
+				feed(r, &rs, t + i * 10 * MS);
+			feed(r, &ra, t + i * 10 * MS + (asked ? 400 * MS : 0));
+		}
+		if (asked)
+			assert_int_equal(count_anomalies(r), 0);
+		else
+			assert_finding(the_anomaly(r), FLOOD, "rate", "critical");
+		rig_free(r);
+	}
+}
+
 int
 main(void)
 {
@@ -326,6 +380,8 @@ main(void)
 		cmocka_unit_test(in_two_fragments),
 		cmocka_unit_test(chains_nobody_can_follow),
 		cmocka_unit_test(ordinary_headers_and_fragments),
+		cmocka_unit_test(hidden_by_many_macs),
+		cmocka_unit_test(answers_are_no_flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

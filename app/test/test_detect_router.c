@@ -571,6 +571,25 @@ flag_cleared_to_all(void **state)
 	rig_free(r);
 }
 
+/* Routers keep no default routers: what one answers another takes nothing from anybody. */
+static void
+flag_cleared_to_a_router(void **state)
+{
+	struct rig *r = router_rig(NULL);
+	struct packet p = base_packet(BASE_na_r0), ra = ra_from("fe80::2", MAC_R2, 1800, 0);
+	uint64_t t = learn(r);
+
+	feed(r, &ra, t + S);
+	set_dst(&p, "fe80::2");
+	r->watched = FC;
+	feed(r, &p, t + 2 * S);
+	assert_finding(the_anomaly(r), FC, "ineffective", "info");
+	assert_string_equal(fact_text(the_anomaly(r), "note"),
+			    "its receiver is a router itself, and routers have no default router");
+	assert_int_equal(fact_value(the_anomaly(r), "victims"), 0);
+	rig_free(r);
+}
+
 static void
 flag_cleared_to_one(void **state)
 {
@@ -1007,6 +1026,7 @@ main(void)
 		cmocka_unit_test(lifetime_zero_by_vlan),
 		cmocka_unit_test(lifetime_zero_under_flood),
 		cmocka_unit_test(flag_cleared_to_all),
+		cmocka_unit_test(flag_cleared_to_a_router),
 		cmocka_unit_test(flag_cleared_to_one),
 		cmocka_unit_test(flag_cleared_variants),
 		cmocka_unit_test(flag_cleared_without_effect),
