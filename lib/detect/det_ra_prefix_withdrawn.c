@@ -86,7 +86,7 @@ severity_of(const struct ics_detector *d, const struct episode *e)
 
 		if (!(l->variants & 1u << WITHDRAWN) || !l->onlink)
 			continue;
-		if (l->hosts >= d->conf->detect.pfx_hosts || (l->hosts != 0 && e->k.defaults_left == 0))
+		if (l->hosts >= d->conf->detect.pfx_hosts || (l->hosts != 0 && e->k.left.n == 0))
 			s = ICS_SEV_CRITICAL;
 	}
 	return ics_ra_case_severity(&e->k, s);
@@ -174,7 +174,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "addresses", l->hosts);
 	if (!l->exact)
 		ics_fact_set_bool(a, "addresses_at_least", true);
-	ics_fact_set_uint(a, "default_routers_left", e->k.defaults_left);
+	ics_fact_set_uint(a, "default_routers_left", e->k.left.n);
 	say(a, e, l);
 }
 

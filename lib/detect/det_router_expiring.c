@@ -134,9 +134,10 @@ severity_of(const struct episode *e)
 {
 	if (e->stage == RA_MISSING)
 		return ICS_SEV_INFO;
-	if (e->stage == EXPIRED || e->r.pinned)
+	if (e->r.pinned)
 		return ICS_SEV_CRITICAL;
-	return ICS_SEV_WARN;
+	/* Hosts go on with another router that is as good (RFC 4191 3.2). */
+	return e->stage == EXPIRED && !e->left.as_preferred ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
 }
 
 static uint64_t
@@ -169,8 +170,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_bool(a, "mac_alive", alive);
 	if (e->mac_heard)
 		ics_fact_set_seconds(a, "mac_silent_s", e->mac_silent_ms);
-	ics_fact_set_uint(a, "default_routers_left", e->left.n);
-	ics_fact_set_text(a, "default_routers", "%s", e->left.list);
+	ics_detect_blast(a, &e->left, e->hosts);
 	ics_fact_set_uint(a, "hosts", e->hosts);
 
 	a->says[0] = '\0';

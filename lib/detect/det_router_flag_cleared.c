@@ -10,6 +10,8 @@
 
 #define WINDOW_NS (600 * NS_PER_S)
 #define CHRONIC 3
+/* A peer of a redundancy group takes over within this time (B1). */
+#define FHRP_WAIT_NS (3 * NS_PER_S)
 #define VICTIMS_MAX 64
 
 #define NOTE_GONE "not a default router at the time"
@@ -50,6 +52,8 @@ struct episode {
 	struct verdict worst; /* what the evidence shows */
 	uint32_t variants;
 	bool lenient, muted, chronic, effective;
+	bool fhrp_handover;      /* since the latest R=0 a peer has taken the router over */
+	uint64_t fhrp_until_ns;  /* one may still; 0: not waited for */
 	bool affirmed;           /* R=1 or a lifetime since the latest R=0 */
 	uint64_t r0_ns[CHRONIC]; /* times of the latest ones, newest first */
 	unsigned n_r0;
@@ -82,7 +86,8 @@ severity_of(const struct ics_detector *d, const struct verdict *v, unsigned vict
 
 	if (v->variant == INEFFECTIVE)
 		return ICS_SEV_INFO;
-	if (v->variant == HIJACK || v->variant == UNSOL_ALL ||
+	/* As with lifetime 0: hosts go on with another router that is as good. A hijacker keeps the traffic. */
+	if (v->variant == HIJACK || (v->variant == UNSOL_ALL && !v->left.as_preferred) ||
 	    (v->variant != SOURCE_ONLY && victims >= d->conf->detect.r0_victims))
 		s = ICS_SEV_CRITICAL;
 	if (v->before.state == ICS_ROUTER_NONDEFAULT)
@@ -94,11 +99,24 @@ severity_of(const struct ics_detector *d, const struct verdict *v, unsigned vict
 	return v->before.pinned ? ICS_SEV_CRITICAL : s;
 }
 
+/* As judged, less bad where redundant routers hand the address over and for as long as that may be so. */
+static enum ics_severity
+severity_now(const struct episode *e)
+{
+	enum ics_severity s = e->worst.severity;
+
+	if (e->worst.before.pinned)
+		return s;
+	if (e->fhrp_handover)
+		return ics_severity_lower(s);
+	return e->fhrp_until_ns != 0 && s > ICS_SEV_WARN ? ICS_SEV_WARN : s;
+}
+
 static uint64_t
 signature_of(const struct episode *e)
 {
-	return e->variants | (uint64_t)e->worst.severity << 32 | (uint64_t)e->lenient << 34 | (uint64_t)e->muted << 35 |
-	       (uint64_t)e->chronic << 36;
+	return e->variants | (uint64_t)severity_now(e) << 32 | (uint64_t)e->fhrp_handover << 37 |
+	       (uint64_t)e->lenient << 34 | (uint64_t)e->muted << 35 | (uint64_t)e->chronic << 36;
 }
 
 static void
@@ -149,7 +167,9 @@ say(struct ics_anomaly *a, const struct episode *e)
 			e->n_victims == 1 ? "" : "s");
 	if (v->before.last_nonzero_ra_ns != 0 && v->before.state == ICS_ROUTER_DEFAULT)
 		ics_say(a, " Its last Router Lifetime was %u s.", v->before.last_nonzero_lifetime_s);
-	if (e->variants & 1u << MIXED)
+	if (e->fhrp_handover)
+		ics_say(a, " A redundancy peer took it over within 3 s.");
+	else if (e->variants & 1u << MIXED)
 		ics_say(a, " In between the same router says that it is one: it contradicts itself.");
 	if (e->lenient)
 		ics_say(a, " Only hosts that do not follow the standards act on this message.");
@@ -170,7 +190,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	char text[ICS_FACT_TEXT_LEN], ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN];
 
 	a->variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
-	a->severity = v->severity;
+	a->severity = severity_now(e);
 	a->lenient = e->lenient;
 	a->muted = e->muted;
 	if (v->has_mac)
@@ -197,10 +217,11 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	if (v->last_r1_age_ms != UINT64_MAX)
 		ics_fact_set_seconds(a, "last_r1_age_s", v->last_r1_age_ms);
 	ics_fact_set_text(a, "router_state_before", "%s", ics_router_state_name(v->before.state));
-	ics_fact_set_uint(a, "default_routers_left", v->left.n);
-	ics_fact_set_text(a, "default_routers", "%s", v->left.list);
+	ics_detect_blast(a, &v->left, v->variant == INEFFECTIVE ? 0 : v->to_all ? v->hosts : e->n_victims);
 	ics_fact_set_uint(a, "hosts", v->hosts);
 	ics_fact_set_bool(a, "chronic", e->chronic);
+	if (v->before.fhrp)
+		ics_fact_set_bool(a, "fhrp_handover", e->fhrp_handover);
 	if (v->note != NULL)
 		ics_fact_set_text(a, "note", "%s", v->note);
 	else if (ics_fact_find(a, "note") != NULL)
@@ -336,6 +357,8 @@ on_cleared(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->variants &= ~(1u << INEFFECTIVE);
 		if (!v.to_all)
 			note_victim(e, &msg->dst);
+		e->fhrp_handover = false;
+		e->fhrp_until_ns = v.before.fhrp && v.variant != HIJACK ? msg->ts_ns + FHRP_WAIT_NS : 0;
 	} else if (e->effective) {
 		e->variants &= ~(1u << INEFFECTIVE);
 	}
@@ -359,10 +382,13 @@ on_affirmed(struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	if (e == NULL)
 		return;
 	e->affirmed = true;
+	if (e->fhrp_until_ns != 0 && msg->ts_ns <= e->fhrp_until_ns && c->mac_known)
+		e->fhrp_handover = true;
+	e->fhrp_until_ns = 0;
 	if (msg->ts_ns >= e->r0_ns[0] + e->quiet_ns)
 		ics_episode_close(&e->ep);
 	else
-		ics_episode_rearm(&e->ep);
+		ics_episode_refresh(&e->ep, signature_of(e));
 }
 
 static void
@@ -380,13 +406,37 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	}
 }
 
+/* What had no effect needs no recovery. */
+static uint64_t
+over_at(const struct episode *e)
+{
+	return e->affirmed || !e->effective ? e->r0_ns[0] + e->quiet_ns : UINT64_MAX;
+}
+
 static uint64_t
 due(const struct ics_episode *ep)
 {
 	const struct episode *e = (const struct episode *)ep;
+	uint64_t t = over_at(e);
 
-	/* What had no effect needs no recovery. */
-	return e->affirmed || !e->effective ? e->r0_ns[0] + e->quiet_ns : UINT64_MAX;
+	return e->fhrp_until_ns != 0 && e->fhrp_until_ns < t ? e->fhrp_until_ns : t;
+}
+
+static bool
+on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
+{
+	struct episode *e = (struct episode *)ep;
+
+	(void)d;
+	if (now_ns >= over_at(e)) {
+		ics_episode_close(ep);
+		return false;
+	}
+	if (e->fhrp_until_ns != 0 && now_ns >= e->fhrp_until_ns) {
+		e->fhrp_until_ns = 0;
+		ics_episode_refresh(ep, signature_of(e));
+	}
+	return true;
 }
 
 static int
@@ -405,6 +455,6 @@ const struct ics_detector_ops ics_det_router_flag_cleared = {
 	.init = init,
 	.message = on_message,
 	.render = render,
-	.timer = ics_episode_expire,
+	.timer = on_timer,
 	.due = due,
 };

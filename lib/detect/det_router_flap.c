@@ -132,7 +132,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	list_cycles(e, text);
 	ics_fact_set_text(a, "gone_s_ago_for_s", "%s", text);
 	ics_fact_set_uint(a, "routes_used_up", e->router.routes_created);
-	ics_fact_set_uint(a, "default_routers_left", e->left.n);
+	ics_detect_blast(a, &e->left, e->hosts);
 	ics_fact_set_uint(a, "hosts", e->hosts);
 
 	a->says[0] = '\0';
@@ -141,7 +141,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		e->fast ? "10 minutes" : "24 hours", by_na != n ? "router advertisements with lifetime 0" : "",
 		by_na != n && by_na != 0 ? ", " : "",
 		by_na != 0 ? "neighbor advertisements with the router flag clear" : "");
-	ics_say(a, "; %u host%s on this segment.", e->hosts, e->hosts == 1 ? " is" : "s are");
+	if (e->left.n != 0)
+		ics_say_what_is_left(a, &e->left, e->hosts);
+	else
+		ics_say_hosts(a, e->hosts);
 	if (at_least)
 		ics_say(a, " Since start it happened %u times.", (unsigned)e->cycles.total);
 	ics_say(a,

@@ -21,6 +21,8 @@ struct episode {
 	uint64_t first_ns, last_ns; /* the new one's claims */
 	uint64_t old_ns;            /* the old one was last heard; 0: never */
 	uint64_t claims;
+	struct ics_defaults left; /* other routers */
+	uint32_t hosts;
 };
 
 static uint64_t
@@ -77,6 +79,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_fact_set_seconds(a, "old_mac_silent_s",
 				     e->last_ns > e->old_ns ? (e->last_ns - e->old_ns) / NS_PER_MS : 0);
 	ics_fact_set_uint(a, "claims", e->claims);
+	ics_detect_diversion(a, &e->left, e->replaced ? 0 : e->hosts);
 	if (e->lenient)
 		ics_fact_set_text(a, "reason", "lenient");
 
@@ -93,7 +96,11 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_say(a, "Gateway %s is claimed by %s in %s, while its MAC was %s", ip, mac, e->how, text);
 	if (e->both_alive)
 		ics_say(a, ", which still talks: this is most likely spoofing");
-	ics_say(a, ". Hosts that believe it send all their traffic to the new MAC.");
+	ics_say(a, ". Hosts that believe it send %s to the new MAC",
+		e->left.n == 0 ? "all their traffic" : "what goes through this gateway");
+	ics_say_hosts(a, e->hosts);
+	if (e->left.n != 0)
+		ics_say(a, " Other default routers: %s.", e->left.list);
 	if (e->lenient)
 		ics_say(a, " Only hosts that do not follow the standards act on this message.");
 	ics_say(a, " Find the port of %s; if a device was replaced, nothing to do.", mac);
@@ -155,6 +162,8 @@ on_claim(struct ics_detector *d, const struct ics_msg *msg, const struct ics_cha
 		e->replaced = msg->strict && (e->old_ns == 0 || msg->ts_ns > e->old_ns + patience(e));
 		e->both_alive = false;
 	}
+	ics_detect_other_defaults(d->model, r, &e->left);
+	e->hosts = ics_detect_hosts(c->segment);
 	e->mac = *mac;
 	e->how = msg->class == ICS_CLASS_nd_ra   ? "a router advertisement"
 		 : msg->class == ICS_CLASS_nd_na ? "a neighbor advertisement"

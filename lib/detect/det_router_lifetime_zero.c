@@ -200,8 +200,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	} else {
 		ics_fact_set_uint(a, "lifetime_after_s", 0);
 	}
-	ics_fact_set_uint(a, "default_routers_left", e->left.n);
-	ics_fact_set_text(a, "default_routers", "%s", e->left.list);
+	ics_detect_blast(a, &e->left, e->first_seen ? 0 : e->to_all ? e->hosts : 1);
 	ics_fact_set_uint(a, "zero_ras", e->zero_ras);
 	ics_fact_set_uint(a, "hosts", e->hosts);
 	if (e->contradicted)

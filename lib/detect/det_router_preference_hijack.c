@@ -170,9 +170,10 @@ say(struct ics_anomaly *a, const struct episode *e)
 	if ((e->variants & 1u << ROUTE) && (e->variants & ~(1u << ROUTE)))
 		ics_say(a, " It also announces routes to %s.", routes);
 	if (e->variants & 1u << DEMOTED)
-		ics_say(a, " Traffic of hosts that follow router preferences moves to %s.", e->others);
+		ics_say(a, " Traffic of hosts that follow router preferences moves to %s", e->others);
 	else
-		ics_say(a, " Traffic of hosts that follow router preferences and routes goes through it.");
+		ics_say(a, " Traffic of hosts that follow router preferences and routes goes through it");
+	ics_say_hosts(a, e->k.hosts);
 	ics_ra_case_say_forger(a, &e->k,
 			       e->allowed ? "Nothing to do if you changed its configuration."
 					  : "If it is not yours, find the port of this MAC; if it is, put it into "
@@ -195,6 +196,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	list_routes(e, text);
 	ics_fact_set_text(a, "routes", "%s", text);
 	ics_fact_set_text(a, "incumbents", "%s", e->others);
+	ics_detect_diversion(a, &e->k.left, e->k.hosts);
 	ics_fact_set_bool(a, "new_router", e->is_new);
 	ics_fact_set_bool(a, "allowed", e->allowed);
 	say(a, e);

@@ -35,6 +35,8 @@ struct ics_detector_ops {
 	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
 	/* A lenient or strict message is what the detectors judge; with this they are shown invalid ones too. */
 	bool invalid_too;
+	/* While a loop repeats frames, they are shown once only: what floods then, or comes from everywhere, is the loop. */
+	bool once_in_loop;
 	/* Further copies of a frame that was shown before, told apart by rec->frame_hash; NULL: not wanted. */
 	void (*copies)(struct ics_detector *d, const struct ics_record *rec, const struct ics_segment *seg);
 	/* Duplicate address detection for an address is over, three seconds after it began; NULL: not wanted. */
@@ -147,8 +149,16 @@ struct ics_defaults {
 	unsigned n;                   /* other DEFAULT routers of the segment */
 	bool as_preferred;            /* one of them has at least the preference of the router in question */
 	char list[ICS_FACT_TEXT_LEN]; /* "fe80::2 prf=high, ..." */
+	char since[ICS_FACT_TEXT_LEN]; /* "fe80::2 2016-05-12T00:20:50Z, ...": since when each of them is one */
+	uint64_t longest_ns;           /* for how long one of them has been one by now */
 };
 void ics_detect_other_defaults(struct ics_model *m, const struct ics_router *r, struct ics_defaults *out);
+/* What the router's hosts lose with it: how many of them (all of the segment, or those that were told one by one), what
+ * they lose, who is left and since when.
+ */
+void ics_detect_blast(struct ics_anomaly *a, const struct ics_defaults *left, uint32_t hosts);
+/* The same of a finding in which nothing is lost, but traffic goes another way. */
+void ics_detect_diversion(struct ics_anomaly *a, const struct ics_defaults *others, uint32_t hosts);
 /* Hosts of the segment, those left out that act as routers. */
 uint32_t ics_detect_hosts(const struct ics_segment *seg);
 /* "00:00:5e:00:53:01, ..."; "none learned" */
@@ -172,6 +182,8 @@ ics_severity_higher(enum ics_severity s)
 
 /* Appends to a->says; what does not fit is left out. */
 void ics_say(struct ics_anomaly *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "; 41 hosts are on this segment.": the end of a sentence. */
+void ics_say_hosts(struct ics_anomaly *a, uint32_t hosts);
 /* "; no other default router is left for 41 hosts." and the like: the end of a sentence. */
 void ics_say_what_is_left(struct ics_anomaly *a, const struct ics_defaults *left, uint32_t hosts);
 

@@ -10,7 +10,6 @@ ics_ra_case_note(struct ics_detector *d, struct ra_case *k, const struct ics_msg
 {
 	const struct ics_mac *mac = msg->has_mac ? &msg->smac : NULL;
 	bool muted = ics_detect_is_muted(d, &c->segment->key, &msg->src, mac);
-	struct ics_defaults left;
 
 	k->lenient = !msg->strict && (!k->started || k->lenient);
 	k->muted = muted && (!k->started || k->muted);
@@ -28,8 +27,7 @@ ics_ra_case_note(struct ics_detector *d, struct ra_case *k, const struct ics_msg
 		k->router.addr = msg->src;
 		k->router.segment = c->segment->id;
 	}
-	ics_detect_other_defaults(d->model, &k->router, &left);
-	k->defaults_left = left.n;
+	ics_detect_other_defaults(d->model, &k->router, &k->left);
 	k->hosts = ics_detect_hosts(c->segment);
 }
 

@@ -17,7 +17,7 @@ struct ra_case {
 	bool started, lenient, muted, has_mac, mac_known;
 	struct ics_mac mac;
 	struct ics_router router; /* as it was before; of an unknown one only the address */
-	unsigned defaults_left;   /* other DEFAULT routers */
+	struct ics_defaults left; /* other DEFAULT routers */
 	uint32_t hosts;
 };
 

@@ -70,6 +70,7 @@ struct ics_router {
 	bool fhrp;   /* a MAC of a first-hop redundancy protocol, or in detect.anycast_gw_macs */
 	uint64_t first_ns, last_ra_ns, expires_ns, last_r1_ns, last_r0_ns, retracted_ns, dad_ns;
 	uint64_t last_nonzero_ra_ns;
+	uint64_t default_ns; /* it is a default router, or was one last, since then */
 	uint32_t lifetime_s; /* of the latest RA */
 	uint32_t last_nonzero_lifetime_s;
 	uint32_t reachable_ms, retrans_ms, mtu;

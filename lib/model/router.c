@@ -112,6 +112,7 @@ ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_e
 	}
 	if (state == ICS_ROUTER_DEFAULT) {
 		seg->s.default_routers++;
+		e->r.default_ns = m->clock.now_ns;
 		note_cycle(m, e);
 		ics_route_created(m, seg, e, ICS_ROUTE_DEFAULT);
 	}

@@ -79,6 +79,7 @@ static const struct field router[] = {
 	PAST(ics_warm_router, r.retracted_ns),
 	PAST(ics_warm_router, r.dad_ns),
 	PAST(ics_warm_router, r.last_nonzero_ra_ns),
+	PAST(ics_warm_router, r.default_ns),
 	INT(ics_warm_router, r.lifetime_s, UINT16_MAX),
 	INT(ics_warm_router, r.last_nonzero_lifetime_s, UINT16_MAX),
 	U(ics_warm_router, r.reachable_ms),
