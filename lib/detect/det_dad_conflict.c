@@ -334,6 +334,7 @@ fini(struct ics_detector *d)
 
 const struct ics_detector_ops ics_det_dad_conflict = {
 	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

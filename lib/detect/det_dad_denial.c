@@ -264,6 +264,7 @@ init(struct ics_detector *d)
 
 const struct ics_detector_ops ics_det_dad_denial = {
 	.classes = 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_ns,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = ics_detector_drop_table,

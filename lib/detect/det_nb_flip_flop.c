@@ -218,6 +218,7 @@ init(struct ics_detector *d)
 const struct ics_detector_ops ics_det_nb_flip_flop = {
 	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs |
 		   1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_redirect,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = ics_detector_drop_table,

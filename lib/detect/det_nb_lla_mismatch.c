@@ -229,6 +229,7 @@ fini(struct ics_detector *d)
 const struct ics_detector_ops ics_det_nb_lla_mismatch = {
 	.classes =
 		1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs | 1ull << ICS_CLASS_nd_ra,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

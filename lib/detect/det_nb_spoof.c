@@ -357,6 +357,7 @@ const struct ics_detector_ops ics_det_nb_spoof = {
 		   1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_redirect | 1ull << ICS_CLASS_mld2_report |
 		   1ull << ICS_CLASS_mld1_report | 1ull << ICS_CLASS_icmp6_echo_request |
 		   1ull << ICS_CLASS_icmp6_echo_reply,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

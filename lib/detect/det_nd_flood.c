@@ -464,6 +464,7 @@ fini(struct ics_detector *d)
 const struct ics_detector_ops ics_det_nd_flood = {
 	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_rs,
 	.invalid_too = true,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

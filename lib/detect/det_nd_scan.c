@@ -188,6 +188,7 @@ init(struct ics_detector *d)
 
 const struct ics_detector_ops ics_det_nd_scan = {
 	.classes = 1ull << ICS_CLASS_nd_ns,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.message = on_message,

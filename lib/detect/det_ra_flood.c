@@ -380,6 +380,7 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 
 const struct ics_detector_ops ics_det_ra_flood = {
 	.classes = 1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_rs,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

@@ -211,6 +211,7 @@ fini(struct ics_detector *d)
 
 const struct ics_detector_ops ics_det_redirect_storm = {
 	.classes = 1ull << ICS_CLASS_nd_redirect,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,

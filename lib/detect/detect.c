@@ -1,5 +1,5 @@
 /* The table of detectors, and the fan-out of messages to those that asked for their class. Called by the engine. */
-#include "detect_priv.h"
+#include "repeat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,17 +114,35 @@ ics_detectors_free(struct ics_detectors *s)
 	free(s);
 }
 
+/* A loop repeats it, or several MACs repeat something, which is about to be named as one. */
+static bool
+is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_count *f)
+{
+	struct ics_chorus chorus;
+
+	if (f == NULL || f->total <= 1)
+		return false;
+	if (s->shared.l2_loop[segment])
+		return true;
+	if (f->in_second < ICS_REPEATER_MIN)
+		return false;
+	ics_detect_chorus(&s->d[0], segment, ICS_REPEATER_MIN, 0, &chorus);
+	return chorus.macs >= ICS_CHORUS_MACS;
+}
+
 void
 ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
 {
 	uint64_t bit = 1ull << msg->class;
-	bool valid = msg->strict || msg->lenient;
+	bool valid = msg->strict || msg->lenient, again;
 
 	s->shared.message++;
 	if (!(s->classes & bit) || change->segment == NULL)
 		return;
+	again = is_looped(s, change->segment->id, change->frame);
 	for (unsigned i = 0; i < N_DETECTORS; i++)
-		if ((s->d[i].ops->classes & bit) && (valid || s->d[i].ops->invalid_too))
+		if ((s->d[i].ops->classes & bit) && (valid || s->d[i].ops->invalid_too) &&
+		    !(again && s->d[i].ops->once_in_loop))
 			s->d[i].ops->message(&s->d[i], msg, change);
 }
 
@@ -178,10 +196,14 @@ ics_detectors_note_loss(struct ics_detectors *s, const struct ics_loss *loss)
 void
 ics_detectors_copies(struct ics_detectors *s, const struct ics_record *rec, const struct ics_segment *seg)
 {
+	bool again;
+
 	if (seg == NULL || rec->class >= ICS_CLASS_COUNT)
 		return;
+	again = is_looped(s, seg->id, ics_model_frame(s->model, rec->frame_hash));
 	for (unsigned i = 0; i < N_DETECTORS; i++)
-		if (s->d[i].ops->copies != NULL && (s->d[i].ops->classes >> rec->class & 1))
+		if (s->d[i].ops->copies != NULL && (s->d[i].ops->classes >> rec->class & 1) &&
+		    !(again && s->d[i].ops->once_in_loop))
 			s->d[i].ops->copies(&s->d[i], rec, seg);
 }
 

@@ -1,6 +1,6 @@
 /* Repeat cache of one worker: identical messages inside a short window become a count. The first copy goes at
- * once (of urgent messages the first few, so that a short exchange keeps its order), then the 10th, 100th and
- * 1000th; what lies between rides on the next of them as repeats, or on a record of its own when the window
+ * once (of urgent messages the first few, so that a short exchange keeps its order), then the 5th, 10th, 100th
+ * and 1000th; what lies between rides on the next of them as repeats, or on a record of its own when the window
  * closes. From the 10th copy on such a record goes every 100 ms too (when the worker sweeps): how a storm grows is
  * seen while it does. Nothing is lost: every copy is delivered in a count.
  */
@@ -13,6 +13,8 @@
 #define ICS_FOLD_WAYS 4 /* slots that a message may be in */
 #define ICS_FOLD_WINDOW_NS 1000000000ull
 #define ICS_FOLD_URGENT_FREE 8
+/* Copies that tell early whether others repeat too, before the 10th makes a storm of it. */
+#define ICS_FOLD_EARLY 5
 /* So many copies in a window are a storm, of which copies are told as often as this. */
 #define ICS_FOLD_STORM 10
 #define ICS_FOLD_STORM_NS 100000000ull
