@@ -318,6 +318,12 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		s->n = is_probe ? 0 : p->repeats + 1 - n;
 		s->n_late = 0;
 		memset(s->flow, 0, sizeof(s->flow));
+		if (!is_probe) {
+			s->flow[0].sport = c->path.before_sport;
+			s->flow[0].dport = c->path.before_dport;
+			s->flow[0].first_ns = c->path.before_last_ns;
+			s->next = 1;
+		}
 	}
 	s->n_sent = 0;
 	s->sent_ns = 0;

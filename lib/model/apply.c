@@ -296,6 +296,8 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 		m->proves = (msg->na.flags & ICS_NA_FLAG_SOLICITED) != 0 && !ics_ip6_is_multicast(msg->dst.b);
 	out->ra = NULL;
 	out->path.what = ICS_PATH_NOTHING;
+	out->path.path = NULL;
+	out->path.reporter = NULL;
 	out->query = NULL;
 	memset(&out->mcast, 0, sizeof(out->mcast));
 	/* Of queries that hosts discard it is kept why. */

@@ -49,10 +49,10 @@ static const struct shape {
 	{58, ANY, MEDIUM, 0, "Geneve with 8 octets of options (OVN)"},
 	{60, ANY, MEDIUM, 0, "WireGuard over IPv4"},
 	{62, ANY, LOW, 0, "ESP AES-CBC tunnel over IPv4"},
-	{62, ANY, LOW, 0, "ESP AES-GCM with NAT-T over IPv4"},
+	{62, ANY, LOW, 0, "ESP AES-GCM tunnel with NAT-T over IPv4"},
 	{68, ANY, MEDIUM, ICS_ENCAP_PPPOE, "WireGuard over IPv4 over PPPoE"},
 	{70, ANY, MEDIUM, 0, "VXLAN over IPv6"},
-	{78, ANY, MEDIUM, 0, "ESP AES-CBC with NAT-T over IPv4"},
+	{78, ANY, MEDIUM, 0, "ESP AES-CBC tunnel with NAT-T over IPv4"},
 	{80, ANY, MEDIUM, 0, "WireGuard (default, over IPv6)"},
 	{88, ANY, MEDIUM, ICS_ENCAP_PPPOE, "WireGuard (default) over PPPoE"},
 	{100, ANY, LOW, 0, "GRE with IPsec, by rule of thumb"},
@@ -200,7 +200,7 @@ put_esp(uint32_t mtu, uint32_t link, const char *below, struct ics_guess *g)
 			if (ics_guess_esp(link, ways[w].outer, ways[w].udp, suites[i].iv, suites[i].icv,
 					  suites[i].block) != mtu)
 				continue;
-			snprintf(text, sizeof(text), "ESP %s %s%s", suites[i].name, ways[w].name, below);
+			snprintf(text, sizeof(text), "ESP %s tunnel %s%s", suites[i].name, ways[w].name, below);
 			put(g, LOW, "%s", text, 0);
 		}
 }

@@ -104,6 +104,7 @@ struct ics_path_change {
 	enum ics_path_event what;
 	uint32_t before_mtu;                 /* LOWERED */
 	uint64_t before_last_ns;             /* the message before; 0: there was none */
+	uint16_t before_sport, before_dport; /* of the packet that it quoted */
 	uint32_t told_mtu;                   /* of the message; an estimate where it told none */
 	const struct ics_path *path;         /* as it is now; NULL with NOTHING and REFUSED */
 	const struct ics_reporter *reporter; /* NULL: no room */

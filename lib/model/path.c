@@ -526,7 +526,6 @@ ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ic
 	struct ics_path *p;
 	uint32_t mtu, i;
 
-	out->what = ICS_PATH_NOTHING;
 	mtu = told_mtu(m, msg, &estimate);
 	if (mtu == 0)
 		return;
@@ -536,6 +535,8 @@ ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ic
 	i = find_row(m, key.context, &key.host, &key.far, key.class);
 	p = i != 0 ? path_at(m, i) : NULL;
 	out->before_last_ns = p != NULL ? ics_path_last_ns(m, p) : 0;
+	out->before_sport = p != NULL ? p->sport : 0;
+	out->before_dport = p != NULL ? p->dport : 0;
 	if (p == NULL)
 		in_flood = is_flooding(&m->paths, msg->ts_ns);
 	r = reporter_get(m, key.context, &msg->src);
