@@ -410,6 +410,63 @@ test_prefixes(void **state)
 	free(text);
 }
 
+/* A version 2 query every 125 s, as bytes of a querier. */
+static void
+feed_query(struct fixture *x, uint64_t ts_ns)
+{
+	static const uint8_t f[] = {
+		0x33, 0x33, 0,    0, 0, 1, 0, 0, 0x5e, 0, 0x53, 1, 0x86, 0xdd, 0x60, 0, 0,    0,    0, 28, 58,
+		1,    0xfe, 0x80, 0, 0, 0, 0, 0, 0,    0, 0,    0, 0,    0,    0,    0, 1,    0xff, 2, 0,  0,
+		0,    0,    0,    0, 0, 0, 0, 0, 0,    0, 0,    1, 130,  0,    0,    0, 0x27, 0x10, 0, 0,  0,
+		0,    0,    0,    0, 0, 0, 0, 0, 0,    0, 0,    0, 0,    0,    0,    2, 0x7d, 0,    0,
+	};
+	struct ics_record rec = {
+		.ts_ns = ts_ns,
+		.frame_hash = 7,
+		.vlan_outer = 10,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = 54,
+		.ilen = 28,
+		.cap_len = sizeof(f),
+		.class = ICS_CLASS_mld_query,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+
+	ics_engine_feed(x->report.engine, &rec, (struct ics_view){f, sizeof(f)}, 1);
+}
+
+static void
+test_queriers(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j = get_json(x), *o;
+	char *text;
+
+	assert_int_equal(json_array_size(at(at(j, "mld"), "queriers")), 0);
+	json_decref(j);
+	feed_query(x, T0);
+	feed_query(x, T0 + 125000000000);
+	j = get_json(x);
+	assert_int_equal(json_array_size(at(at(j, "mld"), "queriers")), 1);
+	o = json_array_get(at(at(j, "mld"), "queriers"), 0);
+	assert_text(o, "address", "fe80::1");
+	assert_text(o, "mac", "00:00:5e:00:53:01");
+	assert_true(json_is_true(at(o, "in_charge")));
+	assert_int_equal(json_integer_value(at(o, "qqi_s")), 125);
+	assert_int_equal(json_integer_value(at(o, "mrd_ms")), 10000);
+	assert_int_equal(json_integer_value(at(o, "interval_ms")), 125000);
+	assert_int_equal(json_integer_value(at(o, "general")), 2);
+	json_decref(j);
+	text = get_text(x);
+	assert_non_null(strstr(text,
+			       "\nMLD queriers\n"
+			       "  fe80::1 (00:00:5e:00:53:01) on VLAN 10, port 0: in charge, version 2, every 125 s, "
+			       "10.0 s to answer, 2 general and 0 specific queries\n"));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -421,6 +478,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_text_of_a_finding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prefixes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queriers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_error, setup, teardown),
 	};
 
