@@ -136,15 +136,15 @@ def test_raw_eal_options_are_passed_on():
 
 def test_capture_is_read_once_and_the_socket_goes_on_answering():
     with Scope("-p", f"pcap:{INCIDENT1}") as scope:
-        wait_for_output(scope, "capture read: 174 of 174 frames")
+        wait_for_output(scope, "capture read: 350 of 350 frames")
         info = scope.assert_conservation()
-        assert info["mode"] == "capture" and info["frames"] == 174 and info["captures_unread"] == 0
+        assert info["mode"] == "capture" and info["frames"] == 350 and info["captures_unread"] == 0
         port = scope.ask("/icmpscope/port/info,0")
-        assert port["capture_frames"] == 174 and port["capture_read"] == 1 and port["clock"] == "capture"
+        assert port["capture_frames"] == 350 and port["capture_read"] == 1 and port["clock"] == "capture"
         # Packet time: the capture's, not today's.
         assert scope.ask("/icmpscope/anomaly/info,1")["first"].startswith("2016-05-12T00:21:10.543")
         time.sleep(1)
-        assert scope.info()["frames"] == 174
+        assert scope.info()["frames"] == 350
         # Nor does the wall clock run on behind the capture's end.
         assert scope.ask("/icmpscope/segment/info,0")["last_ns"] < 1463100000 * 10**9
 
@@ -165,9 +165,9 @@ def test_cut_capture_is_said_and_its_head_inspected(tmp_path):
     path = tmp_path / "cut.pcap"
     path.write_bytes(whole[:-20])
     with Scope("-p", f"pcap:{path}") as scope:
-        wait_for_output(scope, "capture read: 173 of 173 frames")
-        assert "warning" in scope.output() and "173 frames before that are inspected" in scope.output()
-        assert scope.assert_conservation()["frames"] == 173
+        wait_for_output(scope, "capture read: 349 of 349 frames")
+        assert "warning" in scope.output() and "349 frames before that are inspected" in scope.output()
+        assert scope.assert_conservation()["frames"] == 349
 
 
 def test_long_frames_are_put_together(tmp_path):
@@ -228,15 +228,15 @@ def test_signal_stops_it_cleanly_with_last_words(sig):
     scope = Scope("-p", f"pcap:{INCIDENT1}")
     wait_for_output(scope, "capture read")
     text = stop_and_read(scope, sig)
-    assert "174 frames in" in text and re.search(r"nd_ra +22 ", text)
-    assert "control messages: 139 = 139 delivered + 0 pending + 0 dropped" in text
+    assert "350 frames in" in text and re.search(r"nd_ra +22 ", text)
+    assert "control messages: 315 = 315 delivered + 0 pending + 0 dropped" in text
     assert "2 opened, 1 cleared, 1 open now" in text
 
 
 def test_run_for_ends_by_itself():
     began = time.monotonic()
     r = run("-p", f"pcap:{INCIDENT1}", "--run-for", 2)
-    assert r.returncode == 0 and "174 frames in" in r.stdout
+    assert r.returncode == 0 and "350 frames in" in r.stdout
     assert 2 <= time.monotonic() - began < 12
 
 
@@ -253,7 +253,7 @@ def test_second_one_of_the_same_name_is_refused():
         r = subprocess.run([program("icmpscope"), "--set", f"eal.file_prefix={scope.prefix}", "-p",
                             f"pcap:{INCIDENT1}"], capture_output=True, text=True, timeout=30, env=env)
         assert r.returncode == 1 and "choose another" in r.stderr
-        assert scope.info()["frames"] == 174
+        assert scope.info()["frames"] == 350
 
 
 # ---- telemetry ----

@@ -20,7 +20,8 @@ explain_detector(const struct ctl_options *o, const struct ics_detector_info *d)
 	ics_report_wrap(stdout, d->advice);
 	printf("When\n");
 	ics_report_wrap(stdout, d->thresholds);
-	printf("RFC %s\n", d->rfc);
+	if (d->rfc[0] != '\0')
+		printf("RFC %s\n", d->rfc);
 	return fflush(stdout) == 0 ? CTL_ANSWERED : CTL_FAILED;
 }
 

@@ -51,6 +51,13 @@ class Day:
         self.add(us + 2100000, p.dad(host, host.gua, nonce[:5] + b"\x77", vlan=VLAN))
         self.resolve(host, us + 3200000)
 
+    def query(self, us, hosts):
+        """The router asks for listeners (RFC 9777 9.2), and all answer within 10 s."""
+        self.add(us, p.mld2_query(self.router, vlan=VLAN))
+        for i, node in enumerate([self.router, *hosts]):
+            groups = [(2, p.solicited_node(node.ll))]
+            self.add(us + 400000 + 1037000 * i, p.mld2_report(node, node.ll, groups, vlan=VLAN))
+
     def resolve(self, host, us):
         self.add(us, p.ns(host, host.ll, self.router.ll, vlan=VLAN))
         self.add(us + 400, p.na(self.router, self.router.ll, host.ll, host.mac, router=1, vlan=VLAN))
@@ -82,6 +89,8 @@ def build():
     # A round of unsolicited advertisements about every 200 s (RFC 4861 6.2.1), until the incident.
     for second in (30, 231, 428, 633, 829, 1027):
         day.add(at(0, 0, second, 61000), p.ra(day.router, 1800, vlan=VLAN))
+    for second in range(40, 2500, 125):
+        day.query(at(0, 0, second, 5000), day.hosts[:max(0, min(HOSTS, (second - 75) // 60))])
     for i, host in enumerate(day.hosts):
         day.probe(host, at(0, 12 + i, 20, 31000 * i))
     for i, host in enumerate(day.hosts[:3]):

@@ -9,6 +9,7 @@ import struct
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
     ICMPv6MLDMultAddrRec,
+    ICMPv6MLQuery2,
     ICMPv6MLReport2,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
@@ -112,6 +113,16 @@ def na(node, target, dst, peer_mac=None, router=0, solicited=1, override=1, vlan
         / nd(target, dst)
         / ICMPv6ND_NA(R=router, S=solicited, O=override, tgt=target)
         / ICMPv6NDOptDstLLAddr(lladdr=node.mac)
+    )
+
+
+def mld2_query(router, mrd_ms=10000, qrv=2, qqic=125, vlan=None):
+    """A general query (RFC 9777 5.1)."""
+    return (
+        ether(router.mac, ALL_NODES, vlan=vlan)
+        / IPv6(src=router.ll, dst=ALL_NODES, hlim=1)
+        / IPv6ExtHdrHopByHop(options=[RouterAlert(value=0)])
+        / ICMPv6MLQuery2(mrd=mrd_ms, mladdr="::", S=0, QRV=qrv, QQIC=qqic)
     )
 
 
