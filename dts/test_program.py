@@ -184,7 +184,7 @@ def test_long_frames_are_put_together(tmp_path):
 def test_two_captures_are_two_ports(tmp_path):
     other = write_pcap(tmp_path / "other.pcap", [ra(7, 5)])
     with Scope("-p", f"pcap:{INCIDENT1}", "-p", f"pcap:{other}") as scope:
-        wait_for_output(scope, "capture read: 175 of 175 frames")
+        wait_for_output(scope, "capture read: 351 of 351 frames")
         assert scope.assert_conservation()["ports"] == 2
         assert scope.ask("/icmpscope/classes,0")["nd_ra"] == 22
         assert scope.ask("/icmpscope/classes,1")["nd_ra"] == 1
