@@ -106,6 +106,47 @@ scan(void **state)
 	rig_free(r);
 }
 
+/* Invented reporters, one victim. */
+static void
+flood(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet p = base_packet(BASE_unreach6);
+
+	set8(&p, 1, 4);
+	quote_proto(&p, 17);
+	for (unsigned i = 0; i < 2500; i++) {
+		char src[40];
+
+		snprintf(src, sizeof(src), "2001:db8:%x::1", 0x100 + i);
+		set_src(&p, src);
+		feed(r, &p, T0 + i * S / 2000);
+	}
+	assert_finding(only(r, STORM), STORM, "flood", "critical");
+	assert_string_equal(only(r, STORM)->subject[0].text, HOST6);
+	rig_free(r);
+}
+
+/* A server that is told about clients that are gone scans nobody. */
+static void
+server(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet p = base_packet(BASE_unreach4);
+
+	set8(&p, 1, 1);
+	for (unsigned i = 0; i < 600; i++) {
+		char far[20];
+
+		snprintf(far, sizeof(far), "198.51.%u.%u", 100 + i / 250, 1 + i % 250);
+		quote_far(&p, far);
+		quote_ports(&p, 443, 20000 + i);
+		feed(r, &p, T0 + i * 100 * MS);
+	}
+	assert_int_equal(count_of(r, STORM), 0);
+	rig_free(r);
+}
+
 static void
 hard_error(void **state)
 {
@@ -309,10 +350,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quench),       cmocka_unit_test(no_quench),  cmocka_unit_test(storm),
-		cmocka_unit_test(scan),         cmocka_unit_test(hard_error), cmocka_unit_test(no_storm),
-		cmocka_unit_test(storm_copies), cmocka_unit_test(prohibited), cmocka_unit_test(not_prohibited),
-		cmocka_unit_test(culprit),      cmocka_unit_test(loop),       cmocka_unit_test(no_loop),
+		cmocka_unit_test(quench),     cmocka_unit_test(no_quench),      cmocka_unit_test(storm),
+		cmocka_unit_test(scan),       cmocka_unit_test(flood),          cmocka_unit_test(server),
+		cmocka_unit_test(hard_error), cmocka_unit_test(no_storm),       cmocka_unit_test(storm_copies),
+		cmocka_unit_test(prohibited), cmocka_unit_test(not_prohibited), cmocka_unit_test(culprit),
+		cmocka_unit_test(loop),       cmocka_unit_test(no_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

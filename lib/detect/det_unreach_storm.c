@@ -22,17 +22,19 @@
 #define SOURCES_MAX 4096
 #define HOSTS_MAX 4096
 #define PORT_DNS 53
+/* Below are ports of services: what comes from there to above is an answer (RFC 6335 6). */
+#define PORTS_OF_SERVICES 1024
+/* So many reporters for one host are invented. */
+#define FLOOD_REPORTERS 64
 #define TCP_FLAGS_OFF 13
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
-enum variant { SCAN, BACKSCATTER, HARD_ERROR, RATE };
+enum variant { SCAN, BACKSCATTER, HARD_ERROR, FLOOD, RATE };
 
 static const char *const names[] = {
-	[SCAN] = "scan",
-	[BACKSCATTER] = "backscatter",
-	[HARD_ERROR] = "hard_error_tcp",
+	[SCAN] = "scan", [BACKSCATTER] = "backscatter", [HARD_ERROR] = "hard_error_tcp", [FLOOD] = "flood",
 	[RATE] = "rate",
 };
 
@@ -53,7 +55,8 @@ struct host {
 	struct ics_ip addr; /* with segment the key */
 	uint32_t segment, n;
 	uint64_t window_ns;
-	struct ics_hll targets;
+	struct ics_rate rate;
+	struct ics_hll targets, reporters;
 };
 
 struct episode {
@@ -76,7 +79,7 @@ struct state {
 static enum ics_severity
 severity_of(const struct episode *e)
 {
-	return e->peak > CRITICAL_LIMIT ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
+	return e->peak > CRITICAL_LIMIT && e->variants != 1u << SCAN ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
 }
 
 static void
@@ -111,6 +114,13 @@ say(const struct episode *e, struct ics_anomaly *a, enum variant v)
 			"address translator that restarted. Check %s, and filter such messages at the border.",
 			addr, host, e->code, name, e->n_hard, addr);
 		break;
+	case FLOOD:
+		ics_say(a,
+			"%s is flooded with unreachable messages, up to %u a second, from about %llu different "
+			"reporters: most of them are invented. It costs %s time, and resets connections of old stacks. "
+			"Find the port or uplink of the frames' source and filter there.",
+			addr, e->peak, (unsigned long long)e->hosts, addr);
+		break;
 	case RATE:
 		ics_say(a,
 			"%s: up to %u a second, code %u (%s), to about %llu host%s about %llu destination%s: it looks "
@@ -141,7 +151,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_text(a, "code_name", "%s", ics_unreach_name(e->is_ip4, e->type, e->code));
 	ics_fact_set_uint(a, "peak_per_s", e->peak);
 	ics_fact_set_uint(a, "destinations", e->fars);
-	ics_fact_set_uint(a, "hosts", e->hosts);
+	ics_fact_set_uint(a, e->variants & 1u << FLOOD ? "reporters" : "hosts", e->hosts);
 	if (e->variants & 1u << BACKSCATTER)
 		ics_fact_set_uint(a, "unseen_percent", e->unseen_percent);
 	if (e->n_hard != 0)
@@ -197,6 +207,7 @@ host_get(struct ics_detector *d, uint32_t segment, const struct ics_ip *addr)
 		return NULL;
 	h = ics_table_at(t, i);
 	ics_hll_init(&h->targets, ics_hash_mix(d->seed, 5));
+	ics_hll_init(&h->reporters, ics_hash_mix(d->seed, 6));
 	return h;
 }
 
@@ -265,48 +276,65 @@ update(struct ics_detector *d, struct episode *e, const struct ics_msg *msg, con
 	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)severity_of(e) << 32 | (uint64_t)e->muted << 34);
 }
 
-/* One host is told about ever more addresses and ports that it tried. True: it is being named as a scanner. */
 static bool
-look_for_scan(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+is_answer(const struct ics_quote *q)
 {
+	return (q->flags & ICS_QUOTE_PORTS) && q->sport < PORTS_OF_SERVICES && q->dport >= PORTS_OF_SERVICES;
+}
+
+/* One host is told about ever more addresses and ports that it tried, or by ever more reporters. True: it is being named
+ * for that.
+ */
+static bool
+look_at_host(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+{
+	static const struct ics_ip none;
 	const struct ics_quote *q = &msg->error.quote;
+	struct ics_ip key = ics_pmtu_key(d, &msg->dst, &none, UINT32_MAX);
 	struct host *h = host_get(d, seg->id, &msg->dst);
-	uint64_t n = 0;
+	uint32_t variants = 0, n = 1 + msg->rec->repeats, seconds;
 	struct {
 		struct ics_ip far;
 		uint16_t port;
 	} target = {.far = q->far, .port = q->dport};
 	struct episode *e;
 
-	if (h == NULL || !ics_ip_equal(&q->host, &msg->dst))
+	if (h == NULL)
 		return false;
 	if (msg->ts_ns >= h->window_ns + WINDOW_NS) {
 		h->window_ns = msg->ts_ns;
 		h->n = 0;
 		ics_hll_init(&h->targets, h->targets.seed);
+		ics_hll_init(&h->reporters, h->reporters.seed);
 	}
-	h->n++;
-	if (ics_hll_add(&h->targets, &target, 18) && h->n >= SCAN_TARGETS)
-		n = ics_hll_count(&h->targets);
-	if (n < SCAN_TARGETS) {
-		static const struct ics_ip none;
-		struct ics_ip key = ics_pmtu_key(d, &msg->dst, &none, UINT32_MAX);
-
-		e = (struct episode *)ics_episode_find(d, seg->id, &key);
-		if (e == NULL)
-			return false;
-	} else {
+	ics_hll_add(&h->reporters, msg->src.b, 16);
+	seconds = ics_rate_add(&h->rate, msg->ts_ns, n, LIMIT);
+	if ((seconds >= SECONDS || h->rate.n > CRITICAL_LIMIT) && h->rate.n % 64 == 0 &&
+	    ics_hll_count(&h->reporters) >= FLOOD_REPORTERS)
+		variants |= 1u << FLOOD;
+	if (ics_ip_equal(&q->host, &msg->dst) && !is_answer(q)) {
+		h->n++;
+		if (ics_hll_add(&h->targets, &target, 18) && h->n >= SCAN_TARGETS &&
+		    ics_hll_count(&h->targets) >= SCAN_TARGETS)
+			variants |= 1u << SCAN;
+	}
+	e = (struct episode *)ics_episode_find(d, seg->id, &key);
+	if (e == NULL && variants == 0)
+		return false;
+	if (e == NULL)
 		e = episode_get(d, msg, seg, true, 0);
-		if (e == NULL)
-			return true;
-	}
-	if (n > e->fars)
-		e->fars = n;
-	e->hosts = 1;
-	/* A scan goes on while it brings a tenth of what makes one. */
-	if (h->n * 10 >= SCAN_TARGETS)
+	if (e == NULL)
+		return true;
+	e->variants |= variants;
+	if (ics_hll_count(&h->targets) > e->fars)
+		e->fars = ics_hll_count(&h->targets);
+	e->hosts = e->variants & 1u << FLOOD ? ics_hll_count(&h->reporters) : 1;
+	if (h->rate.n > e->peak)
+		e->peak = h->rate.n;
+	/* It goes on while it brings a tenth of what makes one. */
+	if (h->n * 10 >= SCAN_TARGETS || h->rate.n * 10 >= LIMIT)
 		e->high_ns = msg->ts_ns;
-	update(d, e, msg, seg, 1u << SCAN);
+	update(d, e, msg, seg, variants);
 	return true;
 }
 
@@ -353,7 +381,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 
 	if (!(q->flags & ICS_QUOTE_IP) || is_late_answer(msg, is_ip4))
 		return;
-	if (look_for_scan(d, msg, c->segment))
+	if (look_at_host(d, msg, c->segment))
 		return;
 	s = source_get(d, c->segment->id, &msg->src, code);
 	if (s == NULL)
@@ -373,7 +401,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	ics_hll_add(&s->hosts, msg->dst.b, 16);
 	if (is_hard_error(msg, is_ip4) && ++s->hard >= HARD_ERRORS)
 		variants |= 1u << HARD_ERROR;
-	if (ics_rate_add(&s->rate, msg->ts_ns, n, LIMIT) >= SECONDS)
+	if (ics_rate_add(&s->rate, msg->ts_ns, n, LIMIT) >= SECONDS || s->rate.n > CRITICAL_LIMIT)
 		variants |= 1u << RATE;
 	if (flow == ICS_FLOW_NOT_SEEN && s->unseen % 16 == 0 && is_backscatter(s))
 		variants |= 1u << BACKSCATTER;
