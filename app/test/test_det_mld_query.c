@@ -64,7 +64,7 @@ response_delay(void **state)
 		const char *variant, *severity;
 	} odd[] = {
 		{2, 0, QQIC_125, "mrd_zero", "critical"},   {1, 0, 0, "mrd_zero", "critical"},
-		{2, 999, QQIC_125, "mrd_short", "warn"},    {1, 1, 0, "mrd_short", "warn"},
+		{2, 999, QQIC_125, "mrd_short", "info"},    {1, 1, 0, "mrd_short", "warn"},
 		{2, 0x9fbd, QQIC_125, "mrd_ge_qi", "warn"}, /* (0xfbd + 0x1000) * 16: 130 s */
 		{2, 32767, 30, "mrd_ge_qi", "warn"},
 	};
@@ -82,6 +82,23 @@ response_delay(void **state)
 		assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 		rig_free(r);
 	}
+}
+
+/* A short delay is worse where many answer. */
+static void
+short_delay_for_many(void **state)
+{
+	struct packet q = query_of(1, Q1, MAC_Q1, 100, 0, 0);
+	struct rig *r = rig_watching(ANOMALY, "detect.mld_pps_warn=50");
+
+	for (unsigned h = 1; h <= 10; h++)
+		for (unsigned g = 0; g < 6; g++)
+			feed_report(r, 1, h, g, T0 + h * S + g * MS);
+	feed(r, &q, T0 + 20 * S);
+	assert_finding(the_anomaly(r), ANOMALY, "mrd_short", "warn");
+	assert_int_equal(fact_value(the_anomaly(r), "predicted_pps"), 60);
+	assert_non_null(strstr(the_anomaly(r)->says, "In IGMP"));
+	rig_free(r);
 }
 
 /* Hosts discard it (hop limit): an attempt, one severity lower. */
@@ -447,6 +464,7 @@ main(void)
 		cmocka_unit_test(too_fast),
 		cmocka_unit_test(faster_than_learned),
 		cmocka_unit_test(response_delay),
+		cmocka_unit_test(short_delay_for_many),
 		cmocka_unit_test(lenient_query),
 		cmocka_unit_test(longer_than_snoopers_wait),
 		cmocka_unit_test(contradicts_itself),

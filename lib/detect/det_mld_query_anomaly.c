@@ -13,6 +13,7 @@
 #define LONG_NS (300 * NS_PER_S) /* snoopers forget after 260 s */
 #define LONG_ROW 2               /* one may be lost */
 #define SHORT_MS 1000
+#define MILD_MS 100 /* as long as not many answer, nobody notices */
 #define TOLERANCE_NS (8 * NS_PER_S)
 #define SPECIFIC_PER_S 50
 #define SPECIFIC_SECONDS 3 /* a mass leave is asked about for two seconds (RFC 9777 7.6.3.1) */
@@ -86,6 +87,9 @@ severity_of(const struct episode *e)
 {
 	enum ics_severity s = e->variants & 1u << V_MRD_ZERO ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
 
+	if (e->variants == 1u << V_MRD_SHORT && e->query.mrd_ms >= MILD_MS &&
+	    e->pps <= e->ep.det->conf->detect.mld_pps_warn)
+		s = ICS_SEV_INFO;
 	return e->any_strict ? s : ics_severity_lower(s);
 }
 
@@ -131,6 +135,8 @@ say(struct ics_anomaly *a, const struct episode *e)
 		break;
 	case V_MRD_SHORT:
 		ics_say(a, "MLD querier %s wants all answers within %llu ms: they come in one burst.", q, mrd);
+		if (mrd == 100)
+			ics_say(a, " (In IGMP, which counts in tenths of a second, 100 means 10 s.)");
 		break;
 	case V_MRD_GE_QI:
 		ics_say(a,
