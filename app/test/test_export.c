@@ -675,6 +675,124 @@ test_queriers(void **state)
 	assert_non_null(strstr(reply.text + item("error")->str, "is not a querier id"));
 }
 
+/* A report of host n of n_groups groups of its own, the widest there are. */
+static void
+join(uint32_t n, unsigned n_groups)
+{
+	enum { REPORT_OFF = 54, GROUPS = 60 };
+	uint8_t f[REPORT_OFF + 8 + GROUPS * 20] = {0x33, 0x33, 0, 0, 0, 0x16, 2, 0, 0x5e, 0, 0, 0, 0x86, 0xdd, 0x60, 0};
+	uint16_t len = (uint16_t)(8 + n_groups * 20);
+	struct ics_record rec = {.ts_ns = 1463012450000000000ull + n * 1000,
+				 .class = ICS_CLASS_mld2_report,
+				 .flags = ICS_REC_STRICT,
+				 .encap = ICS_LINK_ETHERNET << 5,
+				 .port = 14,
+				 .vlan_outer = 4094,
+				 .vlan_inner = 4094,
+				 .l3_off = 14,
+				 .l4_off = REPORT_OFF,
+				 .ilen = len,
+				 .cap_len = (uint16_t)(REPORT_OFF + len),
+				 .wire_len = (uint16_t)(REPORT_OFF + len)};
+
+	assert_true(n_groups <= GROUPS);
+	f[10] = (uint8_t)(n >> 8);
+	f[11] = (uint8_t)n;
+	f[22] = 0xfe;
+	f[23] = 0x80;
+	f[REPORT_OFF] = 143;
+	f[REPORT_OFF + 7] = (uint8_t)n_groups;
+	for (unsigned i = 0; i < n_groups; i++) {
+		uint8_t *record = f + REPORT_OFF + 8 + 20 * i;
+
+		record[0] = 4;
+		memset(record + 4, 0xff, 16);
+		record[4 + 13] = (uint8_t)(n >> 8) | 0x80;
+		record[4 + 14] = (uint8_t)n;
+		record[4 + 15] = (uint8_t)(i | 0x80);
+	}
+	ics_engine_feed(t.engine, &rec, (struct ics_view){f, rec.cap_len}, 0);
+}
+
+static void
+test_groups(void **state)
+{
+	uint64_t start = 0, rows = 0, last = 0, segment = 0, host;
+	struct ics_mac mac = {{2, 0, 0x5e, 0, 0, 0}};
+	const struct ics_host *h = NULL;
+	char params[32];
+
+	ask("/icmpscope/group/list", NULL);
+	assert_int_equal(reply.n_list, 0);
+	ask("/icmpscope/group/table", NULL);
+	assert_int_equal(number("total"), 0);
+	assert_int_equal(number("more"), 0);
+	for (uint32_t n = 0; n < 250; n++)
+		join(n, 9);
+	join(0, 60);
+	for (unsigned pages = 0; pages < 400; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/group/table", params);
+		assert_int_equal(number("total"), 2250 + 51);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+			segment = reply.cells[1][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, 2301);
+	ask("/icmpscope/group/info", "10");
+	assert_false(reply.truncated);
+	assert_string_equal(reply.text + item("group")->str, "ffff:ffff:ffff:ffff:ffff:ffff:ff80:180");
+	assert_string_equal(reply.text + item("reporter")->str, "02:00:5e:00:00:01");
+	assert_string_equal(reply.text + item("kind")->str, "other");
+	assert_int_equal(number("members"), 1);
+	assert_int_equal(number("mali_ms"), 260000);
+	ask("/icmpscope/group/info", "2302");
+	assert_non_null(strstr(reply.text + item("error")->str, "is not a group id"));
+	ask("/icmpscope/group/info", "0");
+	assert_non_null(item("error"));
+	ask("/icmpscope/group/table", "18446744073709551615");
+	assert_int_equal(reply.n_rows, 0);
+
+	snprintf(params, sizeof(params), "%llu", (unsigned long long)segment);
+	ask("/icmpscope/segment/info", params);
+	assert_false(reply.truncated);
+	assert_int_equal(number("groups"), 2301);
+	assert_int_equal(number("memberships"), 2301);
+	assert_int_equal(number("member_hosts"), 250);
+	assert_int_equal(number("packets_per_query"), 250);
+	assert_int_equal(number("groups_per_host_p50"), 9);
+	assert_int_equal(number("groups_per_host_max"), 60);
+	assert_int_equal(number("table_used"), 2301);
+	assert_int_equal(number("table_cap"), 3000);
+	assert_string_equal(reply.text + item("table_model")->str, "port");
+	assert_int_equal(number("hosts_to_full"), 75);
+	snprintf(params, sizeof(params), "%llu,1", (unsigned long long)segment);
+	ask("/icmpscope/segment/table", params);
+	assert_int_equal(reply.n_rows, 1);
+
+	h = ics_model_host_find(ics_engine_model(t.engine), (uint32_t)segment, &mac);
+	assert_non_null(h);
+	for (host = 1; host <= ICS_HOSTS_MAX; host++) {
+		uint32_t at = (uint32_t)host;
+
+		if (ics_model_host_next(ics_engine_model(t.engine), &at) == h)
+			break;
+		host = at;
+	}
+	snprintf(params, sizeof(params), "%u", (unsigned)host);
+	ask("/icmpscope/host/info", params);
+	assert_int_equal(number("groups"), 60);
+	assert_int_equal(number("mld_version"), 2);
+	assert_string_equal(reply.text + item("group_59")->str, "ffff:ffff:ffff:ffff:ffff:ffff:ff80:80");
+}
+
 static void
 test_host_pages_hold_every_host_once(void **state)
 {
@@ -868,6 +986,7 @@ main(void)
 		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_list_and_info),
 		cmocka_unit_test(test_queriers),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_host_pages_hold_every_host_once),
 		cmocka_unit_test(test_host_with_many_addresses),
 		cmocka_unit_test(test_port_table_of_widest_names),

@@ -467,6 +467,89 @@ test_queriers(void **state)
 	free(text);
 }
 
+/* Host n joins nine groups of its own. */
+static void
+feed_report(struct fixture *x, uint8_t n, unsigned groups)
+{
+	uint8_t f[62 + 60 * 20] = {0x33, 0x33, 0, 0, 0, 0x16, 2, 0, 0x5e, 0, 0, n, 0x86, 0xdd, 0x60, 0};
+	uint16_t len = (uint16_t)(8 + groups * 20);
+	struct ics_record rec = {
+		.ts_ns = T0 + n,
+		.vlan_outer = 10,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = 54,
+		.ilen = len,
+		.cap_len = (uint16_t)(54 + len),
+		.class = ICS_CLASS_mld2_report,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+
+	f[22] = 0xfe;
+	f[23] = 0x80;
+	f[54] = 143;
+	f[61] = (uint8_t)groups;
+	for (unsigned i = 0; i < groups; i++) {
+		static const uint8_t snm[13] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
+		uint8_t *record = f + 62 + 20 * i;
+
+		record[0] = 2;
+		memcpy(record + 4, snm, sizeof(snm));
+		record[18] = n;
+		record[19] = (uint8_t)i;
+	}
+	ics_engine_feed(x->report.engine, &rec, (struct ics_view){f, rec.cap_len}, 1);
+}
+
+static void
+test_multicast(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j = get_json(x), *o;
+	char *text;
+
+	assert_int_equal(json_integer_value(at(at(j, "mld"), "groups")), 0);
+	assert_int_equal(json_array_size(at(at(j, "mld"), "table_forecast")), 0);
+	json_decref(j);
+	text = get_text(x);
+	assert_null(strstr(text, "Multicast table"));
+	free(text);
+
+	for (unsigned n = 0; n < 100; n++)
+		feed_report(x, (uint8_t)n, 9);
+	j = get_json(x);
+	assert_int_equal(json_integer_value(at(at(j, "mld"), "memberships")), 900);
+	o = json_array_get(at(at(j, "mld"), "table_forecast"), 0);
+	assert_text(o, "model", "port");
+	assert_int_equal(json_integer_value(at(o, "used")), 900);
+	assert_int_equal(json_integer_value(at(o, "cap")), 3000);
+	assert_int_equal(json_integer_value(at(o, "percent")), 30);
+	assert_int_equal(json_integer_value(at(o, "hosts_to_full")), 233);
+	assert_int_equal(json_integer_value(at(o, "hosts_at_full")), 333);
+	assert_true(json_real_value(at(o, "entries_per_host")) == 9.0);
+	assert_true(json_is_null(at(o, "hours_to_full")));
+	assert_int_equal(json_integer_value(at(at(o, "groups_per_host"), "p95")), 9);
+	json_decref(j);
+
+	feed_report(x, 7, 20);
+	j = get_json(x);
+	o = json_array_get(at(at(j, "mld"), "top_hosts"), 0);
+	assert_int_equal(json_array_size(at(at(j, "mld"), "top_hosts")), 10);
+	assert_text(o, "mac", "02:00:5e:00:00:07");
+	assert_text(o, "where", "VLAN 10, port 0");
+	assert_int_equal(json_integer_value(at(o, "groups")), 20);
+	json_decref(j);
+	text = get_text(x);
+	assert_non_null(strstr(text, "\nMulticast table of the switch\n"
+				     "  port 0: 911 of 3000 entries (30 %) by model port\n"
+				     "    100 hosts in 911 groups; groups per host: median 9, 95 % up to 9, most 20\n"
+				     "    a host takes 9.11 entries: full with about 229 more, 329 in all\n"
+				     "    most groups:\n"
+				     "        20 02:00:5e:00:00:07 on VLAN 10, port 0: 20 solicited-node, MLDv2\n"));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -479,6 +562,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prefixes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queriers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_multicast, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_error, setup, teardown),
 	};
 

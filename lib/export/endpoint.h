@@ -81,6 +81,12 @@ void tel_router_table(const struct ics_export_source *src, const char *params, s
 void tel_prefix_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_prefix_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_prefix_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_group.c */
+void tel_group_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_group_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_group_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* Groups of the segment and the table of its switch, for its /info. */
+void tel_segment_add_multicast(const struct ics_model *m, const struct ics_segment *s, struct reply *r);
 /* tel_host.c */
 void tel_host_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_host_info(const struct ics_export_source *src, const char *params, struct reply *r);

@@ -43,6 +43,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(prefix, "prefix id"),
 	FAMILY(host, "Ids of the hosts", "ID"),
 	TABLE(host, "host id"),
+	FAMILY(group, "Places of the multicast groups", "ID"),
+	TABLE(group, "place"),
 	FAMILY(querier, "Ids of the MLD queriers", "ID"),
 	TABLE(querier, "querier id"),
 	FAMILY(segment, "Ids of the segments", "ID"),

@@ -1,5 +1,6 @@
-/* The host family: the MACs that spoke Neighbor Discovery, with how many addresses each holds. START and ID are the number of
- * a host's place in the table, which it keeps for as long as it is known: a page costs what is on it.
+/* The host family: the MACs that spoke Neighbor Discovery or reported groups, with the addresses each holds and the groups
+ * it is in. START and ID are the number of a host's place in the table, which it keeps for as long as it is known: a page
+ * costs what is on it.
  */
 #include "endpoint.h"
 
@@ -9,10 +10,12 @@ static const struct reply_column columns[] = {
 	{"id", false},       {"segment", false},   {"port", false},       {"vlan", true},         {"mac", true},
 	{"class", true},     {"addresses", false}, {"link_local", false}, {"stable", false},      {"temp", false},
 	{"first_ns", false}, {"last_ns", false},   {"last_rs_ns", false}, {"last_dad_ns", false},
+	{"groups", false},   {"mld_version", false},
 };
 
-/* Addresses that /info lists. */
+/* Addresses and groups that /info lists. */
 #define ADDRESSES_MAX 64
+#define GROUPS_MAX 64
 
 static const struct ics_segment_key *
 key_of(const struct ics_model *m, const struct ics_host *h)
@@ -72,6 +75,18 @@ add_addresses(const struct ics_model *m, const struct ics_host *h, struct reply 
 	}
 }
 
+static void
+add_groups(const struct ics_model *m, const struct ics_host *h, struct reply *r)
+{
+	const struct ics_member *e = NULL;
+	char ip[ICS_IP_STRLEN], key[24];
+
+	for (unsigned i = 0; i < GROUPS_MAX && (e = ics_model_host_member(m, h, e)) != NULL; i++) {
+		snprintf(key, sizeof(key), "group_%u", i);
+		reply_text(r, key, "%s", ics_ip_format(&ics_model_member_group(m, e)->addr, ip));
+	}
+}
+
 void
 tel_host_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -107,7 +122,11 @@ tel_host_info(const struct ics_export_source *src, const char *params, struct re
 	reply_uint(r, "last_ns", h->last_ns);
 	reply_uint(r, "last_rs_ns", h->last_rs_ns);
 	reply_uint(r, "last_dad_ns", h->last_dad_ns);
+	reply_uint(r, "groups", h->n_groups);
+	reply_uint(r, "solicited_node_groups", h->n_snm);
+	reply_uint(r, "mld_version", h->mld_version);
 	add_addresses(m, h, r);
+	add_groups(m, h, r);
 }
 
 static void
@@ -130,6 +149,8 @@ put_row(const struct ics_model *m, const struct ics_host *h, uint32_t id, struct
 	reply_cell(r, h->last_ns);
 	reply_cell(r, h->last_rs_ns);
 	reply_cell(r, h->last_dad_ns);
+	reply_cell(r, h->n_groups);
+	reply_cell(r, h->mld_version);
 }
 
 void

@@ -16,6 +16,12 @@ static const struct reply_column columns[] = {
 	{"messages", false},
 	{"first_ns", false},
 	{"last_ns", false},
+	{"groups", false},
+	{"memberships", false},
+	{"member_hosts", false},
+	{"mld_pps", false},
+	{"table_used", false},
+	{"table_cap", false},
 };
 
 static uint64_t
@@ -80,6 +86,7 @@ tel_segment_info(const struct ics_export_source *src, const char *params, struct
 	reply_uint(r, "messages", messages(s));
 	reply_uint(r, "first_ns", s->first_ns);
 	reply_uint(r, "last_ns", s->last_ns);
+	tel_segment_add_multicast(m, s, r);
 	for (unsigned i = 0; i < ICS_CLASS_COUNT; i++)
 		if (ics_class_is_control((enum ics_class)i))
 			reply_uint(r, ics_class_name(i), s->class[i]);
@@ -111,6 +118,12 @@ tel_segment_table(const struct ics_export_source *src, const char *params, struc
 		reply_cell(r, messages(s));
 		reply_cell(r, s->first_ns);
 		reply_cell(r, s->last_ns);
+		reply_cell(r, s->mcast.groups);
+		reply_cell(r, s->mcast.memberships);
+		reply_cell(r, s->mcast.hosts);
+		reply_cell(r, ics_segment_mld_pps(s, ics_model_now_ns(m)));
+		reply_cell(r, ics_model_table_used(m, s->key.port));
+		reply_cell(r, ics_model_table_cap(m));
 		if (!reply_row_end(r))
 			break;
 	}

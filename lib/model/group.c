@@ -456,6 +456,26 @@ ics_model_group_at(const struct ics_model *m, uint32_t index)
 	return group_at(m, index);
 }
 
+uint32_t
+ics_model_group_last(const struct ics_model *m)
+{
+	return m->mcast->groups.fresh;
+}
+
+uint64_t
+ics_model_group_last_ns(const struct ics_model *m, const struct ics_group *g)
+{
+	uint64_t age = (uint64_t)(ICS_COARSE(m->clock.now_ns) - g->last_at) * ICS_COARSE_NS;
+
+	return m->clock.now_ns > age ? m->clock.now_ns - age : 0;
+}
+
+uint64_t
+ics_model_now_ns(const struct ics_model *m)
+{
+	return m->clock.now_ns;
+}
+
 const struct ics_group *
 ics_model_group_next(const struct ics_model *m, uint32_t *index)
 {

@@ -104,6 +104,9 @@ const struct ics_group *ics_model_group_find(struct ics_model *m, uint32_t segme
 /* Groups in order of their index in the table: see ics_model_binding_next(). */
 #define ICS_GROUP_STEPS 65536
 const struct ics_group *ics_model_group_next(const struct ics_model *m, uint32_t *index);
+uint32_t ics_model_group_last(const struct ics_model *m);                               /* no index is higher */
+uint64_t ics_model_group_last_ns(const struct ics_model *m, const struct ics_group *g); /* its latest report */
+uint64_t ics_model_now_ns(const struct ics_model *m);
 const struct ics_group *ics_model_group_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
 
 /* NULL: this MAC is not in the group. */
@@ -120,6 +123,7 @@ uint64_t ics_model_member_last_ns(const struct ics_model *m, const struct ics_me
 uint32_t ics_segment_mld_pps(const struct ics_segment *s, uint64_t now_ns);
 /* Of all segments of a port of the tap. */
 const struct ics_mcast_load *ics_model_port_mcast(const struct ics_model *m, uint8_t port);
+uint32_t ics_model_table_cap(const struct ics_model *m);
 uint64_t ics_model_table_used(const struct ics_model *m, uint8_t port);
 void ics_model_forecast(const struct ics_model *m, uint8_t port, struct ics_table_forecast *out);
 /* One pass over all hosts: for reports and evidence, not for every record. segment UINT32_MAX: all of the port. */

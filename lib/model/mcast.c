@@ -21,6 +21,12 @@ table_used(const struct ics_model *m, const struct ics_mcast_load *l)
 	}
 }
 
+uint32_t
+ics_model_table_cap(const struct ics_model *m)
+{
+	return m->conf.detect.table_cap;
+}
+
 uint64_t
 ics_model_table_used(const struct ics_model *m, uint8_t port)
 {

@@ -3,6 +3,7 @@
  */
 #include "ics_report.h"
 
+#include "mcast.h"
 #include "order.h"
 
 #include <errno.h>
@@ -422,6 +423,7 @@ mld(struct ics_model *m, const struct ics_count_snapshot *counts, bool *bad)
 	set(o, "mld2_reports", number(counts->class[ICS_CLASS_mld2_report]), bad);
 	set(o, "dones", number(counts->class[ICS_CLASS_mld1_done]), bad);
 	set(o, "queriers", queriers(m, bad), bad);
+	ics_report_mcast_json(o, m, bad);
 	return o;
 }
 

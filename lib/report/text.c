@@ -3,6 +3,7 @@
  */
 #include "ics_report.h"
 
+#include "mcast.h"
 #include "order.h"
 
 #include <ctype.h>
@@ -407,6 +408,7 @@ ics_report_text(FILE *out, const struct ics_report *r)
 	print_reasons(out, r);
 	print_routers(out, ics_engine_model(r->engine));
 	print_queriers(out, ics_engine_model(r->engine));
+	ics_report_mcast_text(out, ics_engine_model(r->engine));
 	print_hosts(out, ics_engine_model(r->engine));
 	print_prefixes(out, ics_engine_model(r->engine));
 	print_looked_at(out, r);
