@@ -244,6 +244,7 @@ spread(void **state)
 	struct ics_frames_stats fs;
 	const struct ics_segment *seg;
 	uint64_t ts = T0;
+	unsigned n;
 
 	for (unsigned i = 0; i < 200000; i++, ts += S / 50000) {
 		struct packet p = base_packet(BASE_report2);
@@ -255,7 +256,7 @@ spread(void **state)
 		set_smac(&p, mac);
 		for (unsigned b = 0; b < 3; b++)
 			set8(&p, 25 + b, (uint8_t)(x >> (40 + 8 * b)));
-		if (i % 100 == 50)
+		if (i % 20 == 10)
 			p = report_of(0x40, i % 0xffff);
 		feed(r, &p, ts);
 		if (i % 5000 == 0)
@@ -267,8 +268,16 @@ spread(void **state)
 	ics_model_frames_stats(m, &fs);
 	assert_true(fs.kept <= ICS_FRAMES_MAX);
 	assert_true(fs.evictions > 0);
-	assert_finding(the_only(r, ST), ST, "rate", "critical");
-	assert_string_equal(the_only(r, ST)->subject[0].text, "00:00:5e:00:53:40");
+	/* One finding for all that are invented, one for the one that is not; that one leads their list, too. */
+	found(r, ST, &n);
+	assert_int_equal(n, 2);
+	assert_finding(nth_anomaly(r, 1), ST, "invented", "critical");
+	assert_string_equal(nth_anomaly(r, 1)->subject[0].text, "segment");
+	assert_in_range(fact_value(nth_anomaly(r, 1), "macs"), 150000, 240000);
+	assert_in_range(fact_value(nth_anomaly(r, 1), "messages"), 199000, 200000);
+	assert_int_equal(strncmp(fact_text(nth_anomaly(r, 1), "top_macs"), "00:00:5e:00:53:40 ", 18), 0);
+	assert_finding(nth_anomaly(r, 2), ST, "rate", "critical");
+	assert_string_equal(nth_anomaly(r, 2)->subject[0].text, "00:00:5e:00:53:40");
 	assert_silent(r, "l2_loop");
 	/* A storm is found among them as well. */
 	struct packet p = report_of(0x41, 0x41);
@@ -283,7 +292,42 @@ spread(void **state)
 		if (i % 500 == 0)
 			pass(r, ts);
 	}
-	assert_int_equal(open_count(r, ST), 2);
+	assert_int_equal(open_count(r, ST), 3);
+	repeat_free(r);
+}
+
+/* Machines that start, many at once, are heard from no address first; so is one whose reports are all that it sends. */
+static void
+not_invented(void **state)
+{
+	struct rig *r = repeat_rig("detect.learn_s=0", true);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct packet first = report_of(0, i), second = first;
+		char mac[ICS_MAC_STRLEN], addr[40];
+
+		snprintf(mac, sizeof(mac), "00:00:5e:10:%02x:%02x", i >> 8, i & 0xff);
+		set_smac(&first, mac);
+		set_smac(&second, mac);
+		set_src(&first, "::");
+		snprintf(addr, sizeof(addr), "fe80::10:%x", i);
+		set_src(&second, addr);
+		feed(r, &first, T0 + i * MS);
+		feed(r, &second, T0 + 500 * MS + i * MS);
+	}
+	assert_silent(r, ST);
+	repeat_free(r);
+
+	r = repeat_rig(NULL, true); /* all are new to a tap that begins to listen */
+	for (unsigned i = 0; i < 1000; i++) {
+		struct packet p = report_of(0, i);
+		char mac[ICS_MAC_STRLEN];
+
+		snprintf(mac, sizeof(mac), "00:00:5e:10:%02x:%02x", i >> 8, i & 0xff);
+		set_smac(&p, mac);
+		feed(r, &p, T0 + i * MS);
+	}
+	assert_silent(r, ST);
 	repeat_free(r);
 }
 
@@ -310,6 +354,7 @@ main(void)
 		cmocka_unit_test(duplicate_feed),
 		cmocka_unit_test(rate),
 		cmocka_unit_test(spread),
+		cmocka_unit_test(not_invented),
 		cmocka_unit_test(muted),
 	};
 

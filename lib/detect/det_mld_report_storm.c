@@ -1,6 +1,7 @@
 /* A machine that sends one MLD report over and over, or far more reports than its groups call for: network cards do that
  * that answer for a sleeping host (incident 2). A conforming host repeats a report at most seven times, a good while apart
- * (RFC 9777 6.1, 9.1), and answers a query with one message for each group at most, spread over the response delay. Called for
+ * (RFC 9777 6.1, 9.1), and answers a query with one message for each group at most, spread over the response delay. Reports of stations that nobody heard before are a flood of invented
+ * ones: a host that starts reports from no address first (RFC 3590 4). Called for
  * MLD messages and copies of them; data of hosts tells who is awake.
  */
 #include "repeat.h"
@@ -8,6 +9,7 @@
 #include "ics_vendor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Copies: above the seven that RFC 9777 9.1 allows, and what a switch notices. */
@@ -29,6 +31,11 @@
 /* A loop shows as one only when several are heard in it; what it made look like a storm until then is taken back. */
 #define LOOP_LAG_NS (3 * NS_PER_S)
 
+/* Stations never heard that report within a second, as for nd_flood. */
+#define INVENTED 200
+#define INVENTED_CRITICAL 2000
+#define TOP 3
+
 #define SLOTS 16384
 #define ENDED 256
 
@@ -47,6 +54,9 @@ struct awake {
 struct segment {
 	struct ics_seconds mld;
 	uint64_t data_ns; /* the first data of hosts; 0: none seen yet */
+	uint64_t invented_ns;
+	uint32_t invented;
+	bool flooded;
 };
 
 struct state {
@@ -61,9 +71,10 @@ struct state {
 	unsigned n_ended;
 };
 
-enum variant { IDENTICAL, RATE_HIGH, SLEEPING };
+enum variant { IDENTICAL, RATE_HIGH, SLEEPING, INVENTED_SOURCES };
 
-static const char *const names[] = {[IDENTICAL] = "identical", [RATE_HIGH] = "rate", [SLEEPING] = "sleeping"};
+static const char *const names[] = {
+	[IDENTICAL] = "identical", [RATE_HIGH] = "rate", [SLEEPING] = "sleeping", [INVENTED_SOURCES] = "invented"};
 
 struct episode {
 	struct ics_episode ep;
@@ -80,6 +91,9 @@ struct episode {
 	uint32_t min_gap_ns;
 	unsigned factor;
 	bool data_seen;
+	/* Of a flood on the segment. */
+	struct ics_hll macs, groups_hll;
+	struct ics_top top;
 };
 
 static enum ics_severity
@@ -117,10 +131,53 @@ say(struct ics_anomaly *a, const struct episode *e)
 }
 
 static void
-render(struct ics_detector *d, struct ics_episode *ep)
+top_list(const struct episode *e, char buf[static ICS_FACT_TEXT_LEN])
 {
-	struct episode *e = (struct episode *)ep;
-	struct ics_anomaly *a = ep->a;
+	struct ics_top_item top[TOP];
+	unsigned n = ics_top_list(&e->top, top, TOP);
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < n; i++) {
+		struct ics_mac m = ics_mac_from(top[i].key);
+		char mac[ICS_MAC_STRLEN];
+
+		len += (size_t)snprintf(buf + len, ICS_FACT_TEXT_LEN - len, "%s%s %llu", i != 0 ? ", " : "",
+					ics_mac_format(&m, mac), (unsigned long long)(top[i].count - top[i].error));
+	}
+}
+
+static void
+render_flood(struct episode *e)
+{
+	struct ics_anomaly *a = e->ep.a;
+	char text[ICS_FACT_TEXT_LEN];
+
+	a->variant = names[INVENTED_SOURCES];
+	a->severity = e->peak >= INVENTED_CRITICAL ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
+	a->muted = e->muted;
+	ics_fact_set_uint(a, "peak_per_s", e->peak);
+	ics_fact_set_uint(a, "limit", INVENTED);
+	ics_fact_set_uint(a, "messages", e->top.total);
+	ics_fact_set_uint(a, "macs", ics_hll_count(&e->macs));
+	ics_fact_set_uint(a, "groups", ics_hll_count(&e->groups_hll));
+	top_list(e, text);
+	ics_fact_set_text(a, "top_macs", "%s", text);
+	a->says[0] = '\0';
+	ics_say(a,
+		"Multicast reports of invented stations flood this segment: at least %u a second that nobody heard "
+		"before, about "
+		"%llu MACs and %llu groups so far. MAC and multicast tables of switches fill up and their CPUs are "
+		"busy. Find the "
+		"port on which these MACs appear, limit MACs and MLD per port.",
+		e->peak, (unsigned long long)ics_hll_count(&e->macs),
+		(unsigned long long)ics_hll_count(&e->groups_hll));
+}
+
+static void
+render_storm(struct episode *e)
+{
+	struct ics_anomaly *a = e->ep.a;
 	char text[ICS_FACT_TEXT_LEN], ip[ICS_IP_STRLEN];
 	const char *variant = ics_detect_variants(e->variants, names, ICS_ARRAY_LEN(names), text);
 
@@ -151,6 +208,17 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	if (e->again)
 		ics_fact_set_bool(a, "again", true);
 	say(a, e);
+}
+
+static void
+render(struct ics_detector *d, struct ics_episode *ep)
+{
+	struct episode *e = (struct episode *)ep;
+
+	if (e->variants & 1u << INVENTED_SOURCES)
+		render_flood(e);
+	else
+		render_storm(e);
 }
 
 static uint64_t
@@ -481,6 +549,57 @@ count_segment(struct ics_detector *d, const struct ics_segment *seg, uint32_t n)
 	ics_seconds_add(&st->segment[seg->id].mld, ics_model_clock(d->model)->now_ns / NS_PER_S, n);
 }
 
+/* ---- the segment ---- */
+
+static bool
+is_invented(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	return c->new_host && !ics_ip6_is_unspecified(msg->src.b) && !ics_model_is_learning(d->model, c->segment);
+}
+
+static void
+judge_segment(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	static const struct ics_ip whole_segment;
+	struct segment *s = &((struct state *)d->state)->segment[c->segment->id];
+	bool invented = is_invented(d, msg, c);
+	struct episode *e;
+
+	if (!invented && !s->flooded)
+		return;
+	if (msg->ts_ns >= s->invented_ns + NS_PER_S) {
+		s->invented = 0;
+		s->invented_ns = msg->ts_ns;
+	}
+	s->invented += invented;
+	if (s->invented < INVENTED && !s->flooded)
+		return;
+	e = (struct episode *)ics_episode_find(d, c->segment->id, &whole_segment);
+	if (e == NULL) {
+		e = (struct episode *)ics_episode_open_as(d, c->segment, &whole_segment, "scope", "segment");
+		if (e == NULL)
+			return;
+		s->flooded = true;
+		e->muted = true;
+		e->judged = true;
+		e->variants = 1u << INVENTED_SOURCES;
+		ics_hll_init(&e->macs, ics_hash_mix(d->seed, 2));
+		ics_hll_init(&e->groups_hll, ics_hash_mix(d->seed, 3));
+		ics_top_init(&e->top, ics_hash_mix(d->seed, 4));
+	}
+	if (s->invented >= INVENTED)
+		e->high_ns = msg->ts_ns;
+	if (s->invented > e->peak)
+		e->peak = s->invented;
+	note_message(e, msg);
+	if (e->has_group)
+		ics_hll_add(&e->groups_hll, e->group.b, sizeof(e->group.b));
+	ics_hll_add(&e->macs, msg->smac.b, sizeof(msg->smac.b));
+	ics_top_add(&e->top, msg->smac.b, sizeof(msg->smac.b), 1 + msg->rec->repeats);
+	e->muted &= ics_detect_is_muted(d, &c->segment->key, &whole_segment, NULL);
+	ics_episode_update(&e->ep, msg, (uint64_t)e->muted << 8 | (e->peak >= INVENTED_CRITICAL));
+}
+
 static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
@@ -493,8 +612,10 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		return;
 	}
 	count_segment(d, c->segment, n);
-	if (is_report(msg->class) && msg->has_mac)
-		judge(d, c->segment, &msg->smac, c->frame, n, msg, msg->rec);
+	if (!is_report(msg->class) || !msg->has_mac)
+		return;
+	judge_segment(d, msg, c);
+	judge(d, c->segment, &msg->smac, c->frame, n, msg, msg->rec);
 }
 
 static void
@@ -537,7 +658,12 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 		e->judged = true;
 	if (!e->judged || now_ns < clears_ns(e))
 		return true;
-	end(d, e, now_ns);
+	if (e->variants & 1u << INVENTED_SOURCES) {
+		((struct state *)d->state)->segment[ep->segment].flooded = false;
+		ics_episode_close(ep);
+	} else {
+		end(d, e, now_ns);
+	}
 	return false;
 }
 
