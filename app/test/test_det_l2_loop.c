@@ -50,6 +50,25 @@ three_stations(void **state)
 	}
 }
 
+/* The loop goes through two VLANs and two ports of the tap: one finding that names them, and quiet at both. */
+static void
+through_two_places(void **state)
+{
+	struct rig *r = repeat_rig(NULL, false);
+	struct packet p[4] = {ns_by(0x20, 1), report_of(0x21, 2), ns_by(0x22, 3), ns_by(0x23, 4)};
+
+	for (unsigned i = 0; i < 400; i++) {
+		r->in.port = (uint8_t)(i % 2);
+		feed(r, &p[i / 2 % 4], T0 + i * MS);
+	}
+	assert_finding(the_only(r, LOOP), LOOP, "copies", "critical");
+	assert_string_equal(fact_text(the_only(r, LOOP), "ports"), "0,1");
+	assert_silent(r, ST);
+	pass(r, T0 + 40 * S);
+	assert_int_equal(the_only(r, LOOP)->state, ICS_ANOMALY_CLEARED);
+	repeat_free(r);
+}
+
 /* Reports alone, and nobody else is there to tell; then where others are heard it takes a moment. */
 static void
 of_reports_alone(void **state)
@@ -470,6 +489,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_stations),
+		cmocka_unit_test(through_two_places),
 		cmocka_unit_test(of_reports_alone),
 		cmocka_unit_test(storms_are_no_loop),
 		cmocka_unit_test(storms_and_then_a_loop),

@@ -29,6 +29,7 @@
 #define BASELINE_SECONDS 64
 #define SHOWN 4
 #define VLANS 6
+#define JOINED 16
 
 struct segment {
 	uint64_t sec;
@@ -38,6 +39,7 @@ struct segment {
 
 struct state {
 	struct segment segment[ICS_SEGMENTS_MAX];
+	uint16_t home[ICS_SEGMENTS_MAX]; /* id plus one of the segment whose finding is about this one too; 0: none */
 };
 
 enum variant { COPIES_OF_ALL, ONE, PROBE, AMPLIFY };
@@ -58,6 +60,8 @@ struct episode {
 	unsigned n_macs, n_vlans;
 	struct ics_mac mac[SHOWN];
 	uint16_t vlan[VLANS];
+	unsigned n_joined;
+	uint32_t joined[JOINED]; /* segments: the loop goes through them */
 	struct ics_hll macs, frames;
 };
 
@@ -228,6 +232,32 @@ is_probe(const struct ics_frame_count *f, const struct ics_msg *msg, unsigned fa
 	       has_nonce(msg);
 }
 
+static void
+join(struct ics_detector *d, struct episode *e, uint32_t segment, uint64_t now_ns)
+{
+	struct state *st = d->state;
+
+	if (st->home[segment] != 0 || e->n_joined == JOINED)
+		return;
+	e->joined[e->n_joined++] = segment;
+	st->home[segment] = (uint16_t)(e->ep.segment + 1);
+	d->shared->l2_loop[segment] = 1;
+	d->shared->l2_loop_ns[segment] = now_ns;
+}
+
+/* Of a loop through one of the places where the frame came in. */
+static struct episode *
+episode_of(struct ics_detector *d, const struct ics_frame_count *f)
+{
+	static const struct ics_ip whole_segment;
+	const struct state *st = d->state;
+
+	for (unsigned i = 0; i < f->n_segments; i++)
+		if (st->home[f->segment[i]] != 0)
+			return (struct episode *)ics_episode_find(d, st->home[f->segment[i]] - 1u, &whole_segment);
+	return NULL;
+}
+
 static struct episode *
 open_episode(struct ics_detector *d, const struct ics_segment *seg, uint64_t now_ns)
 {
@@ -240,8 +270,7 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, uint64_t now
 	e->min_gap_ns = UINT32_MAX;
 	ics_hll_init(&e->macs, ics_hash_mix(d->seed, 2));
 	ics_hll_init(&e->frames, ics_hash_mix(d->seed, 3));
-	d->shared->l2_loop[seg->id] = 1;
-	d->shared->l2_loop_ns[seg->id] = now_ns;
+	join(d, e, seg->id, now_ns);
 	return e;
 }
 
@@ -304,12 +333,10 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_fr
 	struct state *st = d->state;
 	uint64_t now = ics_model_clock(d->model)->now_ns;
 	uint32_t rate = count(&st->segment[seg->id], now / NS_PER_S, n), variants = 0, per_s;
-	struct episode *e = NULL;
+	struct episode *e = d->episodes.count != 0 ? episode_of(d, f) : NULL;
 	unsigned factor;
 	const struct ics_repeater *r;
 
-	if (d->shared->l2_loop[seg->id])
-		e = (struct episode *)ics_episode_find(d, seg->id, &whole_segment);
 	if (e == NULL && f->total < PROBES)
 		return;
 	factor = ics_model_feed_factor(d->model, seg->id);
@@ -352,6 +379,8 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_fr
 		e->min_gap_ns = f->min_gap_ns;
 	e->ports |= f->ports;
 	for (unsigned i = 0; i < f->n_segments; i++)
+		join(d, e, f->segment[i], now);
+	for (unsigned i = 0; i < f->n_segments; i++)
 		note_vlan(e, ics_model_segment(d->model, f->segment[i])->key.vlan_outer);
 	note_mac(e, &f->smac);
 	ics_hll_add(&e->frames, &f->hash, sizeof(f->hash));
@@ -392,9 +421,15 @@ due(const struct ics_episode *ep)
 static bool
 on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 {
+	struct episode *e = (struct episode *)ep;
+	struct state *st = d->state;
+
 	if (now_ns < due(ep))
 		return true;
-	d->shared->l2_loop[ep->segment] = 0;
+	for (unsigned i = 0; i < e->n_joined; i++) {
+		st->home[e->joined[i]] = 0;
+		d->shared->l2_loop[e->joined[i]] = 0;
+	}
 	ics_episode_close(ep);
 	return false;
 }

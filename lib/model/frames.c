@@ -411,15 +411,20 @@ look_back(struct ics_frames *f, uint64_t now_ns)
 
 /* ---- what comes in ---- */
 
+/* It repeats wherever it came in. */
 static void
-judge(struct ics_frames *f, struct ics_frame_count *e, uint32_t segment)
+judge(struct ics_frames *f, struct ics_frame_count *e)
 {
-	struct census *c = &f->census[segment];
-	uint32_t per_s = ics_frame_per_s(e, factor(c));
-
 	use(f, e);
-	if (per_s >= ICS_REPEATER_MIN)
-		note_repeater(c, e, per_s);
+	if (e->in_second < ICS_REPEATER_MIN)
+		return;
+	for (unsigned i = 0; i < e->n_segments; i++) {
+		struct census *c = &f->census[e->segment[i]];
+		uint32_t per_s = ics_frame_per_s(e, factor(c));
+
+		if (per_s >= ICS_REPEATER_MIN)
+			note_repeater(c, e, per_s);
+	}
 }
 
 const struct ics_frame_count *
@@ -461,7 +466,7 @@ ics_frames_heard(struct ics_model *m, const struct ics_segment *seg, const struc
 	}
 	note_place(e, seg->id, rec->port);
 	add(e, 1 + rec->repeats, msg->ts_ns);
-	judge(f, e, seg->id);
+	judge(f, e);
 	return e;
 }
 
@@ -479,7 +484,7 @@ ics_frames_copies(struct ics_model *m, const struct ics_segment *seg, const stru
 	note_gap(e, rec->min_gap_ns);
 	note_place(e, seg->id, rec->port);
 	add(e, 1 + rec->repeats, ts);
-	judge(m->frames, e, seg->id);
+	judge(m->frames, e);
 }
 
 unsigned
