@@ -120,6 +120,9 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct
 	ep->a = a;
 	ep->timer.owner = ep;
 	ep->timer.fire = on_timer;
+	/* A newcomer may go: findings about invented ones must not take the places of real ones. */
+	if (established)
+		ics_model_hold(d->model, seg->id, addr);
 	a->rfc = d->info.rfc;
 	a->segment = seg->key;
 	ics_subject_set_text(a, what, "%s", text);
@@ -200,6 +203,8 @@ ics_episode_close(struct ics_episode *ep)
 	ics_timer_cancel(&clock->timers, &ep->timer);
 	ics_anomaly_clear(d->store, ep->a, clock->now_ns - clock->offset_ns);
 	d->info.cleared++;
+	if (ep->established)
+		ics_model_release(d->model, ep->segment, &ep->addr);
 	ics_table_remove(&d->episodes, ep->index);
 }
 

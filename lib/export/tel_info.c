@@ -75,6 +75,8 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "route_drops", m.route_drops);
 	reply_uint(r, "host_evictions", m.host_evictions);
 	reply_uint(r, "binding_evictions", m.binding_evictions);
+	reply_uint(r, "host_drops", m.host_drops);
+	reply_uint(r, "binding_drops", m.binding_drops);
 	reply_uint(r, "prefixes", m.prefixes);
 	reply_uint(r, "prefix_drops", m.prefix_drops);
 	reply_uint(r, "prefix_evictions", m.prefix_evictions);

@@ -83,11 +83,25 @@ ics_bindings_sweep(struct ics_model *m, uint32_t n)
 {
 	for (; n != 0 && m->bindings.fresh != 0; n--) {
 		m->sweep_hand = m->sweep_hand < m->bindings.fresh ? m->sweep_hand + 1 : 1;
-		if (!ics_table_is_live(&m->bindings, m->sweep_hand) || !is_stale(m, binding_at(m, m->sweep_hand)))
+		if (!ics_table_is_live(&m->bindings, m->sweep_hand) || !is_stale(m, binding_at(m, m->sweep_hand)) ||
+		    binding_at(m, m->sweep_hand)->held)
 			continue;
 		remove_binding(m, m->sweep_hand);
 		m->stats.binding_expiries++;
 	}
+}
+
+/* What an open anomaly is about stays, unless a MAC had so many of these that it pays for its own. */
+#define HELD_LOOKS 16
+static uint32_t
+oldest_free(const struct ics_model *m, const struct ics_host *h)
+{
+	uint32_t i = h->oldest;
+
+	for (unsigned n = 0; n < HELD_LOOKS && i != 0; n++, i = binding_at(m, i)->newer)
+		if (!binding_at(m, i)->held)
+			return i;
+	return h->oldest;
 }
 
 static void
@@ -103,7 +117,7 @@ link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 	for (unsigned n = 0; n < 2 && h->oldest != 0 && is_stale(m, binding_at(m, h->oldest)); n++)
 		unlink_binding(m, binding_at(m, h->oldest));
 	if (h->n_bindings >= ICS_BINDINGS_PER_MAC)
-		drop_binding(m, h->oldest);
+		drop_binding(m, oldest_free(m, h));
 	b->host = host;
 	b->older = h->newest;
 	b->newer = 0;
@@ -135,20 +149,25 @@ drop_host(struct ics_model *m, uint32_t i)
 }
 
 static bool
-was_heard_once(const void *entry)
+make_room_for_host(struct ics_model *m, const struct seg_entry *seg)
 {
-	const struct ics_host *h = entry;
+	uint32_t i = m->hosts.count < ICS_HOSTS_MAX ? 0 : ics_evict_host(m, seg);
 
-	return h->first_ns == h->last_ns;
+	if (i != 0)
+		drop_host(m, i);
+	m->stats.host_drops += m->hosts.count >= ICS_HOSTS_MAX;
+	return m->hosts.count < ICS_HOSTS_MAX;
 }
 
-/* A flood of invented MACs is full of those that say one thing. */
-static void
-evict_host(struct ics_model *m)
+static bool
+make_room_for_binding(struct ics_model *m, const struct seg_entry *seg)
 {
-	uint32_t i = ics_table_oldest(&m->hosts, was_heard_once);
+	uint32_t i = m->bindings.count < ICS_BINDINGS_MAX ? 0 : ics_evict_binding(m, seg);
 
-	drop_host(m, i != 0 ? i : ics_table_oldest(&m->hosts, NULL));
+	if (i != 0)
+		drop_binding(m, i);
+	m->stats.binding_drops += m->bindings.count >= ICS_BINDINGS_MAX;
+	return m->bindings.count < ICS_BINDINGS_MAX;
 }
 
 uint32_t
@@ -166,9 +185,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	else
 		i = ics_table_find(&m->hosts, &key);
 	if (i == 0) {
-		if (m->hosts.count >= ICS_HOSTS_MAX)
-			evict_host(m);
-		i = ics_table_insert(&m->hosts, &key);
+		i = make_room_for_host(m, seg) ? ics_table_insert(&m->hosts, &key) : 0;
 		if (i == 0)
 			return 0;
 		host_at(m, i)->first_ns = msg->ts_ns;
@@ -278,9 +295,7 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 	}
 	i = ics_table_find(&m->bindings, &key);
 	if (i == 0) {
-		if (m->bindings.count >= ICS_BINDINGS_MAX)
-			drop_binding(m, ics_table_oldest(&m->bindings, NULL));
-		i = ics_table_insert(&m->bindings, &key);
+		i = make_room_for_binding(m, seg) ? ics_table_insert(&m->bindings, &key) : 0;
 		if (i == 0)
 			return NULL;
 		b = binding_at(m, i);

@@ -67,6 +67,7 @@ struct ics_router {
 	unsigned n_macs;
 	enum ics_router_state state;
 	bool pinned; /* in detect.gateways */
+	bool held;   /* ics_model_hold() */
 	bool fhrp;   /* a MAC of a first-hop redundancy protocol, or in detect.anycast_gw_macs */
 	uint64_t first_ns, last_ra_ns, expires_ns, last_r1_ns, last_r0_ns, retracted_ns, dad_ns;
 	uint64_t last_nonzero_ra_ns;
@@ -103,6 +104,7 @@ struct ics_host {
 	uint16_t flags;
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
 	uint64_t first_ns, last_ns, last_rs_ns, last_dad_ns;
+	uint64_t last_data_ns;             /* data that it sent, to about a minute; 0: none seen, or the sampler is off */
 	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
 	uint32_t n_proven;             /* likewise */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
@@ -114,6 +116,7 @@ struct ics_host {
 	uint16_t n_groups, n_snm;              /* memberships; of them in solicited-node groups */
 	uint32_t mld_at;                       /* ICS_COARSE(): its latest report or done; 0: never */
 	uint8_t mld_version;                   /* of its latest report; 0: none */
+	bool held;                             /* ics_model_hold() */
 };
 
 /* An address and the MAC that claims it, RFC 4861 7.2. */
@@ -131,7 +134,8 @@ struct ics_binding {
 	uint32_t segment;
 	struct ics_mac mac;
 	uint8_t flags;
-	uint8_t iid : 7;     /* enum ics_iid */
+	uint8_t iid : 6;     /* enum ics_iid */
+	uint8_t held : 1;    /* ics_model_hold() */
 	uint8_t proven : 1;  /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
 	struct ics_mac prev; /* the MAC before this one, zero when there was none */
 	uint16_t changes;    /* of the MAC; saturates */
@@ -257,6 +261,12 @@ struct ics_model;
 struct ics_model *ics_model_new(const struct ics_config *conf, uint64_t seed);
 void ics_model_free(struct ics_model *m);
 
+/* An open anomaly is about the router, the address or the MAC (behind ten zeros) that goes by this name: it is kept until
+ * it was released as often.
+ */
+void ics_model_hold(struct ics_model *m, uint32_t segment, const struct ics_ip *key);
+void ics_model_release(struct ics_model *m, uint32_t segment, const struct ics_ip *key);
+
 /* Segment by id, NULL past the last; ids are dense, so counting up visits all. */
 const struct ics_segment *ics_model_segment(const struct ics_model *m, uint32_t id);
 uint32_t ics_model_segment_count(const struct ics_model *m);
@@ -271,7 +281,7 @@ struct ics_model_stats {
 	uint64_t dads, dad_drops, solicitations, solicitation_drops;
 	uint64_t binding_expiries; /* not claimed for ICS_HOLD_NS */
 	uint64_t routes, route_drops, router_evictions;
-	uint64_t segment_drops, router_drops, host_evictions, binding_evictions;
+	uint64_t segment_drops, router_drops, host_evictions, binding_evictions, host_drops, binding_drops;
 	uint64_t paths, path_drops, path_evictions, path_expiries, reporters, reporter_evictions, holes, hole_drops;
 	uint64_t prefixes, prefix_drops, prefix_evictions, advertiser_evictions;
 	uint64_t groups, members; /* drops: a segment or a table had its fill and nothing in it could go */
@@ -291,6 +301,8 @@ struct ics_clock *ics_model_clock(struct ics_model *m);
 
 /* Counts a record in its segment, a new one included; NULL when there are ICS_SEGMENTS_MAX others. */
 const struct ics_segment *ics_model_count(struct ics_model *m, const struct ics_record *rec);
+/* Data of a MAC was seen (class sample, HOSTDATA). */
+void ics_model_note_data(struct ics_model *m, const struct ics_segment *seg, const struct ics_mac *mac, uint64_t ts_ns);
 /* Learns from a message on the segment that ics_model_count() gave, and tells what changed. Lenient messages get
  * the same view of the router without changing it.
  */

@@ -26,8 +26,8 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_table_init(&m->prefixes, sizeof(struct ics_prefix), 40, ICS_PREFIXES_MAX, ics_hash_mix(seed, 5)) != 0 ||
 	    ics_table_init(&m->advertisers, sizeof(struct ics_advertiser), 20, ICS_ADVERTISERS_MAX,
 			   ics_hash_mix(seed, 6)) != 0 ||
-	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 ||
-	    ics_mcast_init(m, ics_hash_mix(seed, 13)) != 0 ||
+	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_holds_init(m, ics_hash_mix(seed, 21)) != 0 ||
+	    ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 || ics_mcast_init(m, ics_hash_mix(seed, 13)) != 0 ||
 	    ics_frames_init(m) != 0 || (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
@@ -53,6 +53,7 @@ ics_model_free(struct ics_model *m)
 	ics_table_fini(&m->routers);
 	ics_table_fini(&m->hosts);
 	ics_table_fini(&m->bindings);
+	ics_table_fini(&m->holds);
 	ics_table_fini(&m->dads);
 	ics_table_fini(&m->solicits);
 	ics_table_fini(&m->askers);

@@ -75,6 +75,7 @@ struct ics_model {
 	struct ics_config conf;
 	struct ics_clock clock;
 	struct ics_table segments, routers, hosts, bindings;
+	struct ics_table holds; /* what open anomalies are about */
 	struct ics_table prefixes, advertisers;
 	struct ics_ra_view ra; /* of the latest RA */
 	struct ics_query_event query; /* of the latest query */
@@ -110,6 +111,13 @@ void ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct ro
 			   const struct ics_msg *msg);
 void ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e,
 			  enum ics_router_state state);
+
+/* evict.c. Who makes room for one more on this segment, in a full table: index, 0: nobody. */
+int ics_holds_init(struct ics_model *m, uint64_t seed);
+uint32_t ics_evict_host(struct ics_model *m, const struct seg_entry *seg);
+uint32_t ics_evict_binding(struct ics_model *m, const struct seg_entry *seg);
+/* It asks for multicast listeners on its segment, at present. */
+bool ics_router_is_querier(const struct ics_model *m, const struct ics_router *r);
 
 /* prefix.c. What an RA announces, learned when the message is strict. counts: it is one of those that a router sends
  * while it is in service, so what it leaves out is missing.

@@ -153,7 +153,8 @@ may_go(const void *entry)
 {
 	const struct router_entry *e = entry;
 
-	return e->r.state != ICS_ROUTER_DEFAULT && !e->r.pinned;
+	return e->r.state != ICS_ROUTER_DEFAULT && !e->r.pinned && !e->r.held &&
+	       !ics_router_is_querier(e->model, &e->r);
 }
 
 static void
@@ -388,6 +389,7 @@ ics_router_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_
 	e->r.id = was.id;
 	e->r.segment = was.segment;
 	e->r.pinned = was.pinned;
+	e->r.held = false;
 	e->r.fhrp = false;
 	e->r.n_macs = 0;
 	for (unsigned i = 0; i < w->r.n_macs; i++)

@@ -249,3 +249,42 @@ ics_table_oldest(struct ics_table *t, bool (*may_go)(const void *entry))
 	}
 	return best;
 }
+
+/* Two neighbours at each place: half as many misses of the cache. */
+#define LOOK_RUN 2
+/* Candidates that suffice where one of them ranks lowest. */
+#define LOOK_FEW 4
+
+uint32_t
+ics_table_victim(struct ics_table *t, ics_table_rank_fn rank, void *ctx)
+{
+	bool small = t->fresh <= ICS_TABLE_LOOKS;
+	uint32_t best = 0, seen = 0, at = 0;
+	int best_rank = 0;
+
+	for (uint32_t n = 0; n < ICS_TABLE_LOOKS; n++) {
+		const struct ics_table_head *h;
+		int r;
+
+		if (small && n == t->fresh)
+			break;
+		if (small)
+			at = n + 1;
+		else if (n % LOOK_RUN == 0)
+			at = (t->hand = (uint32_t)ics_hash_mix(t->seed + t->hand, n)) % (t->fresh - LOOK_RUN) + 1;
+		else
+			at++;
+		h = head_at(t, at);
+		r = h->used == 0 ? -1 : rank(h, ctx);
+		if (r < 0)
+			continue;
+		if (best == 0 || r < best_rank || (r == best_rank && h->used < head_at(t, best)->used)) {
+			best = at;
+			best_rank = r;
+		}
+		seen++;
+		if (!small && (seen == ICS_TABLE_WINDOW || (seen >= LOOK_FEW && best_rank == 0)))
+			break;
+	}
+	return best;
+}
