@@ -325,7 +325,8 @@ static void
 fill_queriers(void)
 {
 	enum { QUERY_OFF = 54, LEN = QUERY_OFF + 28 };
-	uint8_t f[LEN] = {0x33, 0x33, 0, 0, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 28, 58, 1};
+	uint8_t f[LEN] = {0x33, 0x33, 0,    0,    0, 1, 2, 0xff, 0xff, 0xff, 0xff,
+			  0,    0x86, 0xdd, 0x60, 0, 0, 0, 0,    28,   58,   1};
 	struct ics_record rec = {.class = ICS_CLASS_mld_query,
 				 .flags = ICS_REC_STRICT,
 				 .encap = ICS_LINK_ETHERNET << 5,
@@ -625,6 +626,99 @@ test_prefix_list_and_info(void **state)
 	ask("/icmpscope/prefix/info", "65537");
 	assert_string_equal(reply.text + item("error")->str,
 			    "65537 is not a prefix id: /icmpscope/prefix/list has them");
+}
+
+/* Paths with the longest addresses, told in time that no flood brings them. */
+static void
+fill_paths(unsigned n)
+{
+	enum { ICMP_OFF = 54, QUOTE_OFF = ICMP_OFF + 8, LEN = QUOTE_OFF + 48 };
+	uint8_t f[LEN] = {2, 0xff, 0xff, 0xff, 0xff, 0xfe, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0x86, 0xdd, 0x60};
+	struct ics_record rec = {.class = ICS_CLASS_icmp6_too_big,
+				 .flags = ICS_REC_STRICT,
+				 .encap = ICS_LINK_ETHERNET << 5,
+				 .vlan_outer = 4094,
+				 .vlan_inner = 4094,
+				 .l3_off = 14,
+				 .l4_off = ICMP_OFF,
+				 .ilen = LEN - ICMP_OFF,
+				 .cap_len = LEN,
+				 .wire_len = LEN};
+
+	f[19] = LEN - ICMP_OFF;
+	f[20] = 58;
+	f[21] = 255;
+	memset(f + 22, 0xfe, 32);
+	f[ICMP_OFF] = 2;
+	f[ICMP_OFF + 6] = 5; /* 1438 */
+	f[ICMP_OFF + 7] = 0x9e;
+	f[QUOTE_OFF] = 0x60;
+	f[QUOTE_OFF + 4] = 5; /* 1500 */
+	f[QUOTE_OFF + 5] = 0xb4;
+	f[QUOTE_OFF + 6] = 6;
+	memset(f + QUOTE_OFF + 8, 0xfe, 40);
+	for (unsigned i = 0; i < n; i++) {
+		rec.ts_ns = 1463012500000000000ull + i * 20000000ull;
+		rec.frame_hash = 1 + i;
+		f[QUOTE_OFF + 38] = (uint8_t)(i >> 8);
+		f[QUOTE_OFF + 39] = (uint8_t)i;
+		ics_engine_feed(t.engine, &rec, (struct ics_view){f, LEN}, 0);
+	}
+}
+
+static void
+test_pmtu(void **state)
+{
+	enum { PATHS = 3000 };
+	uint64_t start = 0, rows = 0, last = 0;
+	char params[32];
+
+	ask("/icmpscope/pmtu/list", NULL);
+	assert_int_equal(reply.n_list, 0);
+	ask("/icmpscope/pmtu/table", NULL);
+	assert_int_equal(number("total"), 0);
+	assert_int_equal(number("more"), 0);
+	fill_paths(PATHS);
+	for (unsigned pages = 0; pages < 300; pages++) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/pmtu/table", params);
+		assert_int_equal(number("total"), PATHS);
+		for (unsigned i = 0; i < reply.n_rows; i++) {
+			assert_true(reply.cells[0][i] > last);
+			last = reply.cells[0][i];
+		}
+		rows += reply.n_rows;
+		start = number("next");
+		if (number("more") == 0)
+			break;
+		assert_true(json_len > TELEMETRY_MAX * 3 / 4);
+	}
+	assert_int_equal(rows, PATHS);
+	ask("/icmpscope/pmtu/table", "7,3");
+	assert_int_equal(reply.n_rows, 3);
+	assert_int_equal(reply.cells[0][0], 7);
+	for (start = rows = 0;; start = reply.list[reply.n_list - 1] + 1) {
+		snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+		ask("/icmpscope/pmtu/list", params);
+		if (reply.n_list == 0)
+			break;
+		rows += reply.n_list;
+	}
+	assert_int_equal(rows, PATHS);
+	ask("/icmpscope/pmtu/info", "3000");
+	assert_false(reply.truncated);
+	assert_string_equal(reply.text + item("far")->str, "fefe:fefe:fefe:fefe:fefe:fefe:fefe:bb7");
+	assert_int_equal(number("mtu"), 1438);
+	assert_string_equal(reply.text + item("guess_0")->str, "ESP AES-CBC tunnel over IPv4");
+	assert_string_equal(reply.text + item("confidence_0")->str, "low");
+	assert_int_equal(number("mss4"), 1398);
+	assert_int_equal(number("mss6"), 1378);
+	assert_int_equal(number("reporter_paths"), PATHS);
+	assert_string_equal(reply.text + item("vlan")->str, "4094.4094");
+	ask("/icmpscope/pmtu/info", "3001");
+	assert_string_equal(reply.text + item("error")->str, "3001 is not a path id: /icmpscope/pmtu/list has them");
+	ask("/icmpscope/pmtu/info", "0");
+	assert_non_null(item("error"));
 }
 
 static void
@@ -985,6 +1079,7 @@ main(void)
 		cmocka_unit_test(test_neighbor_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_pages_hold_every_row_once),
 		cmocka_unit_test(test_prefix_list_and_info),
+		cmocka_unit_test(test_pmtu),
 		cmocka_unit_test(test_queriers),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_host_pages_hold_every_host_once),

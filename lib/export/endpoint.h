@@ -95,6 +95,10 @@ void tel_host_table(const struct ics_export_source *src, const char *params, str
 void tel_querier_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_querier_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_querier_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_pmtu.c */
+void tel_pmtu_list(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_pmtu_info(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_pmtu_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_segment.c */
 void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);

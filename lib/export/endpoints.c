@@ -47,6 +47,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(group, "place"),
 	FAMILY(querier, "Ids of the MLD queriers", "ID"),
 	TABLE(querier, "querier id"),
+	FAMILY(pmtu, "Places of the paths whose MTU was told", "ID"),
+	TABLE(pmtu, "place"),
 	FAMILY(segment, "Ids of the segments", "ID"),
 	TABLE(segment, "segment id"),
 };

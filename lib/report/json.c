@@ -5,6 +5,7 @@
 
 #include "mcast.h"
 #include "order.h"
+#include "path.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -467,7 +468,7 @@ ics_report_json(FILE *out, const struct ics_report *r)
 	set(o, "routers", routers(m, &bad), &bad);
 	set(o, "prefixes", prefixes(m, &bad), &bad);
 	set(o, "mld", mld(ics_engine_model(r->engine), r->counts, &bad), &bad);
-	set(o, "pmtu", json_array(), &bad);
+	ics_report_paths_json(o, ics_engine_model(r->engine), &bad);
 	set(o, "hosts", number(ics_model_host_count(m)), &bad);
 	set(o, "bindings", number(ics_model_binding_count(m)), &bad);
 	if (bad)

@@ -5,6 +5,7 @@
 
 #include "mcast.h"
 #include "order.h"
+#include "path.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -409,6 +410,7 @@ ics_report_text(FILE *out, const struct ics_report *r)
 	print_routers(out, ics_engine_model(r->engine));
 	print_queriers(out, ics_engine_model(r->engine));
 	ics_report_mcast_text(out, ics_engine_model(r->engine));
+	ics_report_paths_text(out, ics_engine_model(r->engine));
 	print_hosts(out, ics_engine_model(r->engine));
 	print_prefixes(out, ics_engine_model(r->engine));
 	print_looked_at(out, r);
