@@ -95,6 +95,31 @@ simultaneous(void **state)
 	rig_free(r);
 }
 
+/* The first has won before the second asks, and says so: who does without is the second. */
+static void
+first_one_has_it(void **state)
+{
+	struct rig *r = nb_rig("detect.learn_s=0");
+	struct packet a = dad_of(MAC_H, T_RANDOM, "010203040506"), b = dad_of(MAC_B, T_RANDOM, "111213141516");
+	struct packet na = answer(MAC_H, T_RANDOM), other = dad_of(MAC_B, "2001:db8:1::beef", NULL);
+
+	feed(r, &a, T0);
+	feed(r, &b, T0 + 1800 * MS);
+	feed(r, &na, T0 + 1801 * MS);
+	assert_finding(the_anomaly(r), DC, "answered", "warn");
+	assert_string_equal(fact_text(the_anomaly(r), "asker_mac"), MAC_B);
+	assert_string_equal(fact_text(the_anomaly(r), "other_mac"), MAC_H);
+	assert_string_equal(fact_text(the_anomaly(r), "asker_nonce"), "111213141516");
+	assert_string_equal(fact_text(the_anomaly(r), "other_nonce"), "010203040506");
+	assert_int_equal(fact_value(the_anomaly(r), "delay_ms"), 1);
+	assert_non_null(strstr(the_anomaly(r)->says, MAC_B " does without it"));
+	/* It takes another one: over. */
+	feed(r, &other, T0 + 10 * S);
+	ics_engine_tick(r->engine, T0 + 14 * S);
+	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
 static void
 silent_when_nothing_is_wrong(void **state)
 {
@@ -214,6 +239,7 @@ main(void)
 		cmocka_unit_test(clears_with_another_address),
 		cmocka_unit_test(critical_cases),
 		cmocka_unit_test(simultaneous),
+		cmocka_unit_test(first_one_has_it),
 		cmocka_unit_test(silent_when_nothing_is_wrong),
 		cmocka_unit_test(self_echo),
 		cmocka_unit_test(is_bounded),

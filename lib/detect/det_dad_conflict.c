@@ -72,14 +72,19 @@ is_eui64_link_local(const struct ics_ip *a, const struct ics_mac *m)
 }
 
 static void
-close_episode(struct ics_detector *d, struct episode *e)
+forget_asker(struct state *s, const struct episode *e)
 {
-	struct state *s = d->state;
 	struct asker_key key = {e->ep.segment, e->asker};
 	uint32_t i = ics_table_find(&s->askers, &key);
 
 	if (i != 0 && ics_ip_equal(&((struct asker *)ics_table_at(&s->askers, i))->target, &e->target))
 		ics_table_remove(&s->askers, i);
+}
+
+static void
+close_episode(struct ics_detector *d, struct episode *e)
+{
+	forget_asker(d->state, e);
 	ics_episode_close(&e->ep);
 }
 
@@ -198,6 +203,32 @@ conflict(struct ics_detector *d, const struct ics_msg *msg, const struct ics_cha
 	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->router << 8 | (uint64_t)e->muted << 9);
 }
 
+/* The first of two that asked says that it has the address by now: the second is the one that does without. */
+static void
+defended(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+{
+	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &msg->na.target);
+	uint8_t nonce[6];
+
+	if (e == NULL || e->variants != 1u << SIMULTANEOUS || !msg->has_mac || !ics_mac_equal(&e->asker, &msg->smac) ||
+	    msg->ts_ns >= e->last_ns + ICS_DAD_NS)
+		return;
+	forget_asker(d->state, e);
+	e->asker = e->other;
+	e->other = msg->smac;
+	memcpy(nonce, e->nonce, 6);
+	memcpy(e->nonce, e->other_nonce, 6);
+	memcpy(e->other_nonce, nonce, 6);
+	e->has_nonce = memcmp(e->nonce, no_nonce, 6) != 0;
+	e->has_other_nonce = memcmp(e->other_nonce, no_nonce, 6) != 0;
+	remember_asker(d->state, e);
+	e->variants = 1u << ANSWERED;
+	e->eui64 = is_eui64_link_local(&e->target, &e->asker);
+	e->delay_ns = msg->ts_ns - e->last_ns;
+	e->last_ns = msg->ts_ns;
+	ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->router << 8 | (uint64_t)e->muted << 9);
+}
+
 /* One for a segment: where probes come back, those of all hosts do. */
 static void
 self_echo(struct ics_detector *d, const struct ics_segment *seg, const struct ics_record *rec,
@@ -260,8 +291,11 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		s->probe[i].mac = msg->smac;
 		s->probe[i].ts_ns = msg->rec->ts_ns;
 	}
-	if (c->dad == NULL)
+	if (c->dad == NULL) {
+		if (msg->class == ICS_CLASS_nd_na && d->episodes.count != 0)
+			defended(d, msg, c->segment);
 		return;
+	}
 	if (msg->class == ICS_CLASS_nd_ns) {
 		/* The host's own further probes (DupAddrDetectTransmits), or one that a loop brought back. */
 		if (ics_mac_equal(&msg->smac, &c->dad->asker))
