@@ -1,0 +1,89 @@
+"""MLD queriers of real kernels (a Linux bridge with mcast_querier): who asks and how is in the table of queriers, a
+version 1 querier and one that takes over are named, and so is one that asks too often."""
+
+import lab
+import pytest
+from conftest import program
+from scope import Scope
+
+WHY_NOT = lab.unavailable()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+INTERVAL_S = 3
+
+
+def add_querier(net, name, mac, addr, version=2):
+    """A bridge that asks every few seconds, from an address of its own, behind the port of a host."""
+    net.add_host(name, mac)
+    ns = net.ns(name)
+    net.run("ip", "-n", ns, "link", "set", "eth0", "addrgenmode", "none")
+    net.run("ip", "-n", ns, "link", "add", "br1", "address", mac, "type", "bridge", "mcast_snooping", "1",
+            "mcast_mld_version", version, "mcast_query_interval", INTERVAL_S * 100, "mcast_startup_query_interval", 100,
+            "mcast_query_response_interval", 100, "mcast_querier_interval", 800)
+    net.run("ip", "-n", ns, "link", "set", "br1", "addrgenmode", "none")
+    net.run("ip", "-n", ns, "link", "set", "eth0", "master", "br1", "up")
+    net.run("ip", "-n", ns, "link", "set", "br1", "up")
+    net.run("ip", "-n", ns, "addr", "add", f"{addr}/64", "dev", "br1", "nodad")
+    net.run("ip", "-n", ns, "link", "set", "br1", "type", "bridge", "mcast_querier", "1")
+
+
+def querier(scope, addr):
+    t = scope.ask("/icmpscope/querier/table")
+    rows = [{k: v[i] for k, v in t.items() if isinstance(v, list)} for i in range(len(t["address"]))]
+    return next((r for r in rows if r["address"] == addr), None)
+
+
+def wait_for(scope, name, variant, timeout=40):
+    def found():
+        return [a for a in scope.anomalies() if a["name"] == name and variant in a.get("evidence_variants", a["variant"])]
+
+    a = lab.wait_for(f"{name} {variant}", found, timeout)[0]
+    assert len([a for a in scope.anomalies() if a["name"] == name and a["state"] == "open"]) <= 2
+    return a
+
+
+@pytest.fixture
+def lan():
+    program("icmpscope")
+    with lab.Lab() as net:
+        yield net
+
+
+def test_kernel_queriers(lan):
+    with Scope("-p", "tap0", "--set", "detect.learn_s=0", ns=lan.ns("tap")) as scope:
+        lan.router_up()
+        lan.hosts_up()
+        add_querier(lan, "q1", "02:00:00:00:00:71", "fe80::71")
+        lab.wait_for("the querier is known", lambda: querier(scope, "fe80::71"), 30)
+        lab.wait_for("its interval is known", lambda: querier(scope, "fe80::71")["interval_ms"] != 0, 30)
+        q = querier(scope, "fe80::71")
+        assert (q["mac"], q["version"], q["in_charge"]) == ("02:00:00:00:00:71", 2, 1)
+        assert (q["qqi_s"], q["mrd_ms"], q["rv"]) == (INTERVAL_S, 1000, 2)
+        # The kernel spreads nothing: its timer is exact to a second on a busy machine.
+        assert abs(q["interval_ms"] - INTERVAL_S * 1000) < 2000
+        segment = scope.ask("/icmpscope/segment/info,0")
+        assert (segment["querier"], segment["mld_version"]) == ("fe80::71", 2)
+        assert 7000 <= segment["mali_ms"] < 20000
+        a = wait_for(scope, "mld_query_anomaly", "too_fast")
+        assert (a["severity"], a["subject_querier"]) == ("warn", "fe80::71")
+
+        # It asks in version 1, and the kernels of hosts fall back.
+        lan.run("ip", "-n", lan.ns("q1"), "link", "set", "br1", "type", "bridge", "mcast_mld_version", "1")
+        a = wait_for(scope, "mld_version_mismatch", "forced_v1")
+        assert (a["severity"], a["subject_querier"]) == ("warn", "fe80::71")
+        lab.wait_for("hosts answer in version 1", lambda: scope.ask("/icmpscope/classes")["mld1_report"] > 0, 30)
+        assert scope.ask("/icmpscope/segment/info,0")["mld_version"] == 1
+
+        # Another one with a lower address: the kernel of the first yields.
+        add_querier(lan, "q2", "02:00:00:00:00:72", "fe80::12")
+        a = wait_for(scope, "mld_querier_change", "usurp")
+        assert (a["severity"], a["subject_querier"]) == ("critical", "fe80::12")
+        assert "fe80::71 (02:00:00:00:00:71)" in a["evidence_from"]
+        lab.wait_for("it leads", lambda: querier(scope, "fe80::12")["in_charge"] == 1, 30)
+        wait_for(scope, "mld_version_mismatch", "mixed_queriers")
+
+        # And goes: the first comes back after its timeout.
+        lan.run("ip", "-n", lan.ns("q2"), "link", "set", "br1", "down")
+        wait_for(scope, "mld_querier_change", "takeover", 60)
+        assert querier(scope, "fe80::71")["in_charge"] == 1
+        scope.assert_conservation()
