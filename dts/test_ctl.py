@@ -13,7 +13,7 @@ from ctl import ctl, ctl_json
 from scope import Scope
 
 INCIDENT1 = VECTORS / "incident1.pcap"
-TABLES = ["routers", "prefixes", "neighbors", "hosts", "segments", "workers", "ports", "detectors"]
+TABLES = ["routers", "prefixes", "neighbors", "hosts", "groups", "queriers", "segments", "workers", "ports", "detectors"]
 
 
 def socket_of(scope):
@@ -44,6 +44,10 @@ def test_tables_fit_and_agree_with_the_socket(incident1, command):
     assert not doc["more"] and doc["total"] == len(rows)
     key = "name" if command == "detectors" else "device" if command == "ports" else next(iter(rows[0]))
     assert [r[key] for r in doc["rows"]] == [r[key] for r in rows]
+
+
+def test_path_mtus(incident1, tmp_path):
+    assert ctl("pmtu", "--socket", socket_of(incident1)) == "No path that carries less than its link.\n"
 
 
 def test_pages_join(incident1):

@@ -215,6 +215,11 @@ static const struct column segment_columns[] = {
 	{"default_routers", "icmpscope_segment_default_routers", "Routers that hosts hold as default routers.", GAUGE},
 	{"hosts", "icmpscope_segment_hosts", "Hosts that were heard.", GAUGE},
 	{"bindings", "icmpscope_segment_addresses", "Addresses in use.", GAUGE},
+	{"groups", "icmpscope_segment_multicast_groups", "Multicast groups with members.", GAUGE},
+	{"memberships", "icmpscope_segment_multicast_memberships", "Hosts by the groups that each is in.", GAUGE},
+	{"mld_pps", "icmpscope_segment_mld_message_rate", "MLD messages a second.", GAUGE},
+	{"table_used", "icmpscope_segment_multicast_table_used", "Entries that the smallest switch needs.", GAUGE},
+	{"table_cap", "icmpscope_segment_multicast_table_size", "Entries that it has (detect.table_cap).", GAUGE},
 };
 static const struct label_column segment_labels[] = {{"port", "port"}, {"vlan", "vlan"}};
 

@@ -11,12 +11,14 @@
 
 struct view {
 	const char *command, *family;
+	const char *none; /* what there is none of, where the command is no plural */
 	struct ctl_column columns[CTL_COLUMNS_MAX];
 };
 
 static const struct view views[] = {
 	{"routers",
 	 "router",
+	 NULL,
 	 {{"id", "ID", CTL_NUMBER, false},
 	  {"vlan", "VLAN", CTL_TEXT, false},
 	  {"address", "ADDRESS", CTL_TEXT, true},
@@ -27,6 +29,7 @@ static const struct view views[] = {
 	  {"last_ra_ns", "HEARD", CTL_AGE, false}}},
 	{"prefixes",
 	 "prefix",
+	 NULL,
 	 {{"id", "ID", CTL_NUMBER, false},
 	  {"vlan", "VLAN", CTL_TEXT, false},
 	  {"kind", "KIND", CTL_TEXT, false},
@@ -36,6 +39,7 @@ static const struct view views[] = {
 	  {"last_ns", "HEARD", CTL_AGE, false}}},
 	{"neighbors",
 	 "neighbor",
+	 NULL,
 	 {{"vlan", "VLAN", CTL_TEXT, false},
 	  {"address", "ADDRESS", CTL_TEXT, true},
 	  {"mac", "MAC", CTL_TEXT, false},
@@ -44,6 +48,7 @@ static const struct view views[] = {
 	  {"last_ns", "HEARD", CTL_AGE, false}}},
 	{"hosts",
 	 "host",
+	 NULL,
 	 {{"vlan", "VLAN", CTL_TEXT, false},
 	  {"mac", "MAC", CTL_TEXT, false},
 	  {"class", "CLASS", CTL_TEXT, true},
@@ -51,8 +56,43 @@ static const struct view views[] = {
 	  {"temp", "TEMPORARY", CTL_NUMBER, false},
 	  {"first_ns", "SINCE", CTL_AGE, false},
 	  {"last_ns", "HEARD", CTL_AGE, false}}},
+	{"groups",
+	 "group",
+	 NULL,
+	 {{"vlan", "VLAN", CTL_TEXT, false},
+	  {"group", "GROUP", CTL_TEXT, true},
+	  {"kind", "KIND", CTL_TEXT, true},
+	  {"members", "MEMBERS", CTL_NUMBER, false},
+	  {"reports", "REPORTS", CTL_NUMBER, false},
+	  {"version", "MLD", CTL_NUMBER, false},
+	  {"reporter", "LAST BY", CTL_TEXT, false},
+	  {"last_ns", "HEARD", CTL_AGE, false}}},
+	{"queriers",
+	 "querier",
+	 NULL,
+	 {{"vlan", "VLAN", CTL_TEXT, false},
+	  {"address", "ADDRESS", CTL_TEXT, true},
+	  {"mac", "MAC", CTL_TEXT, false},
+	  {"in_charge", "ASKS", CTL_YES, false},
+	  {"version", "MLD", CTL_NUMBER, false},
+	  {"qqi_s", "EVERY", CTL_LIFETIME, false},
+	  {"general", "QUERIES", CTL_NUMBER, false},
+	  {"last_ns", "HEARD", CTL_AGE, false}}},
+	{"pmtu",
+	 "pmtu",
+	 "path that carries less than its link",
+	 {{"host", "HOST", CTL_TEXT, true},
+	  {"far", "FAR END", CTL_TEXT, true},
+	  {"mtu", "MTU", CTL_NUMBER, false},
+	  {"guess", "LIKELY", CTL_TEXT, true},
+	  {"mss4", "MSS4", CTL_NUMBER, false},
+	  {"mss6", "MSS6", CTL_NUMBER, false},
+	  {"repeats", "TOLD", CTL_NUMBER, false},
+	  {"black_hole", "HOLE", CTL_YES, false},
+	  {"last_ns", "LAST", CTL_AGE, false}}},
 	{"segments",
 	 "segment",
+	 NULL,
 	 {{"id", "ID", CTL_NUMBER, false},
 	  {"port", "PORT", CTL_NUMBER, false},
 	  {"vlan", "VLAN", CTL_TEXT, false},
@@ -61,9 +101,12 @@ static const struct view views[] = {
 	  {"hosts", "HOSTS", CTL_NUMBER, false},
 	  {"bindings", "BINDINGS", CTL_NUMBER, false},
 	  {"messages", "MESSAGES", CTL_NUMBER, false},
+	  {"table_used", "MCAST", CTL_NUMBER, false},
+	  {"table_cap", "OF", CTL_NUMBER, false},
 	  {"last_ns", "HEARD", CTL_AGE, false}}},
 	{"workers",
 	 "worker",
+	 NULL,
 	 {{"worker", "WORKER", CTL_NUMBER, false},
 	  {"port", "PORT", CTL_NUMBER, false},
 	  {"cpu", "CPU", CTL_NUMBER, false},
@@ -75,6 +118,7 @@ static const struct view views[] = {
 	  {"bulk_peak", "BULK", CTL_NUMBER, false}}},
 	{"ports",
 	 "port",
+	 NULL,
 	 {{"port", "PORT", CTL_NUMBER, false},
 	  {"device", "DEVICE", CTL_TEXT, true},
 	  {"driver", "DRIVER", CTL_TEXT, true},
@@ -85,6 +129,7 @@ static const struct view views[] = {
 	  {"no_mbuf", "NO MBUF", CTL_NUMBER, false}}},
 	{"detectors",
 	 "detector",
+	 NULL,
 	 {{"name", "NAME", CTL_TEXT, true},
 	  {"severity", "SEVERITY", CTL_TEXT, false},
 	  {"state", "STATE", CTL_TEXT, false},
@@ -141,7 +186,7 @@ show(const struct view *v, const struct ctl_options *o, struct listing *l, uint6
 		return ctl_print_json(json_pack("{s:o, s:I, s:I, s:b}", "rows", ctl_table_rows(l->pages), "total",
 						(json_int_t)l->total, "next", (json_int_t)l->next, "more", l->more));
 	if (l->rows == 0) {
-		printf("No %s%s.\n", v->command, o->start > 0 ? " from there on" : "");
+		printf("No %s%s.\n", v->none != NULL ? v->none : v->command, o->start > 0 ? " from there on" : "");
 		return CTL_ANSWERED;
 	}
 	ctl_table_print(l->pages, v->columns, column_count(v), now_ns);
