@@ -53,6 +53,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		return;
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
 	if (e == NULL) {
+		if (d->shared->pmtu_flood[c->segment->id])
+			return; /* that has its own voice */
 		e = (struct episode *)ics_episode_open_as(d, c->segment, &msg->src, "reporter",
 							  ics_ip_format(&msg->src, text));
 		if (e == NULL)

@@ -125,7 +125,9 @@ count(struct ics_detector *d, const struct ics_segment *seg, struct reporter *r,
 		e->high_ns = ts_ns;
 		ics_hll_init(&e->hosts, ics_hash_mix(d->seed, 2));
 		ics_hll_init(&e->reporters, ics_hash_mix(d->seed, 3));
-		if (!is_segment && st->by_reporter[seg->id] < UINT8_MAX)
+		if (is_segment)
+			d->shared->pmtu_flood[seg->id] = 1;
+		else if (st->by_reporter[seg->id] < UINT8_MAX)
 			st->by_reporter[seg->id]++;
 	}
 	if (r->rate.n * 10 >= limit)
@@ -223,7 +225,9 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 
 	if (now_ns < due(ep))
 		return true;
-	if (!((struct episode *)ep)->is_segment && st->by_reporter[ep->segment] != 0)
+	if (((struct episode *)ep)->is_segment)
+		d->shared->pmtu_flood[ep->segment] = 0;
+	else if (st->by_reporter[ep->segment] != 0)
 		st->by_reporter[ep->segment]--;
 	ics_episode_close(ep);
 	return false;

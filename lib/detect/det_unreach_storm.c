@@ -23,6 +23,8 @@
 #define HOSTS_MAX 4096
 #define PORT_DNS 53
 /* Below are ports of services: what comes from there to above is an answer (RFC 6335 6). */
+#define SEEN_SLOTS 1024
+#define SEEN_NS (600 * NS_PER_S)
 #define PORTS_OF_SERVICES 1024
 /* So many reporters for one host are invented. */
 #define FLOOD_REPORTERS 64
@@ -74,6 +76,7 @@ struct episode {
 struct state {
 	struct ics_table sources, hosts;
 	struct ics_recent_frames recent;
+	uint64_t seen_ns[SEEN_SLOTS]; /* by segment and /24 or /48: when data came from there */
 };
 
 static enum ics_severity
@@ -357,6 +360,29 @@ note_source(struct episode *e, const struct source *s, uint64_t ts_ns)
 		e->unseen_percent = s->unseen * 100ull / (s->seen + s->unseen);
 }
 
+static uint64_t *
+seen_slot(const struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr)
+{
+	struct ics_ip prefix = ics_path_prefix(addr);
+	struct state *st = d->state;
+
+	return &st->seen_ns[ics_hash(prefix.b, 16, ics_hash_mix(d->seed, seg->id)) % SEEN_SLOTS];
+}
+
+static void
+on_data(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+{
+	*seen_slot(d, seg, &msg->src) = msg->ts_ns;
+}
+
+static bool
+sees_packets_of(const struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr, uint64_t now_ns)
+{
+	uint64_t ns = *seen_slot(d, seg, addr);
+
+	return ns != 0 && now_ns < ns + SEEN_NS;
+}
+
 static bool
 is_backscatter(const struct source *s)
 {
@@ -394,7 +420,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		ics_hll_init(&s->hosts, s->hosts.seed);
 	}
 	s->n += n;
-	flow = ics_pmtu_flow_seen(d, q);
+	/* Of a network whose packets do not pass the tap, none was seen, and that says nothing. */
+	flow = sees_packets_of(d, c->segment, &msg->dst, msg->ts_ns) ? ics_pmtu_flow_seen(d, q) : ICS_FLOW_NOT_ASSESSED;
 	s->seen += flow == ICS_FLOW_SEEN;
 	s->unseen += flow == ICS_FLOW_NOT_SEEN;
 	ics_hll_add(&s->fars, q->far.b, 16);
@@ -488,6 +515,7 @@ const struct ics_detector_ops ics_det_unreach_storm = {
 	.fini = fini,
 	.message = on_message,
 	.copies = on_copies,
+	.data = on_data,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

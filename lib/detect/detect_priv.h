@@ -20,6 +20,7 @@ struct ics_detect_shared {
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
 	uint8_t l2_loop[ICS_SEGMENTS_MAX];    /* likewise: 1 while a loop repeats what is sent to many */
 	uint64_t l2_loop_ns[ICS_SEGMENTS_MAX]; /* likewise: since when, or when it last began */
+	uint8_t pmtu_flood[ICS_SEGMENTS_MAX]; /* likewise: 1 while invented reporters tell path MTUs */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
 	uint64_t lost_ns[ICS_CLASS_COUNT];    /* messages of a class were lost; 0: never */
 	const struct ics_samplers *samplers;  /* to ask whether a flow was seen; NULL: the sampler is off */

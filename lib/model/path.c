@@ -3,30 +3,14 @@
  * Rows that come faster than route changes bring them are kept in a ring of their own, so that forged messages push
  * out each other. Called by apply.c; detectors, reports and telemetry read.
  */
-#include "model_priv.h"
+#include "path.h"
 
 /* New rows in a second that a route change onto a smaller link may bring: beyond, it is a flood until proven. */
 #define FLOOD_ROWS 200
 /* A repetition at once is the rest of a window in flight; later, somebody is there and sends. */
 #define PROOF_NS 3000000000ull
-/* The sweep looks at so many places a turn: the whole table once a minute. */
-#define SWEEP_NS 4000000000ull
-#define SWEEP_ROWS 17500
 /* A far prefix that a reporter told nothing about for so long is no longer behind it. */
 #define FAR_AGE_NS 3600000000000ull
-#define AGE_COARSE ((uint32_t)(ICS_PATH_AGE_NS / ICS_COARSE_NS))
-
-struct path_key {
-	struct ics_ip host, far;
-	uint32_t context, class;
-};
-
-struct reporter_key {
-	struct ics_ip addr;
-	uint32_t context;
-};
-
-_Static_assert(offsetof(struct ics_path, mtu) == sizeof(struct ics_table_head) + sizeof(struct path_key), "key first");
 
 /* Messages that contradict themselves: the voice for them is pmtu_bogus. */
 static const enum ics_reason untrue[] = {
@@ -40,225 +24,6 @@ static const enum ics_reason untrue[] = {
 	ICS_REASON_icmp4_fragneeded_mtu_ge_quoted,
 	ICS_REASON_icmp4_fragneeded_df_clear,
 };
-
-uint32_t
-ics_path_context(const struct ics_segment_key *k)
-{
-	return (uint32_t)k->vlan_outer << 16 | k->vlan_inner;
-}
-
-struct ics_segment_key
-ics_path_context_key(uint32_t context)
-{
-	return (struct ics_segment_key){.vlan_outer = (uint16_t)(context >> 16), .vlan_inner = (uint16_t)context};
-}
-
-const char *
-ics_path_class_name(enum ics_path_class c)
-{
-	static const char *const names[] = {
-		[ICS_PATH_TCP] = "tcp",
-		[ICS_PATH_UDP] = "udp",
-		[ICS_PATH_OTHER] = "other",
-	};
-
-	return (unsigned)c < ICS_ARRAY_LEN(names) ? names[c] : "any";
-}
-
-enum ics_path_class
-ics_path_class_of(uint8_t proto)
-{
-	return proto == ICS_PROTO_TCP ? ICS_PATH_TCP : proto == ICS_PROTO_UDP ? ICS_PATH_UDP : ICS_PATH_OTHER;
-}
-
-unsigned
-ics_path_prefix_len(const struct ics_ip *addr)
-{
-	return ics_ip6_is_v4mapped(addr->b) ? 24 : 48;
-}
-
-struct ics_ip
-ics_path_prefix(const struct ics_ip *addr)
-{
-	unsigned octets = ics_ip6_is_v4mapped(addr->b) ? 15 : 6;
-	struct ics_ip p = *addr;
-
-	memset(p.b + octets, 0, 16 - octets);
-	return p;
-}
-
-static struct ics_path *
-path_at(const struct ics_model *m, uint32_t i)
-{
-	return ics_table_at(&m->paths.rows, i);
-}
-
-static uint32_t
-age_of(const struct ics_model *m, uint32_t at)
-{
-	return ICS_COARSE(m->clock.now_ns) - at;
-}
-
-static bool
-is_over(const struct ics_model *m, const struct ics_path *p)
-{
-	return age_of(m, p->last_at) >= AGE_COARSE;
-}
-
-static uint64_t
-coarse_to_ns(const struct ics_model *m, uint32_t at)
-{
-	uint64_t age = (uint64_t)age_of(m, at) * ICS_COARSE_NS;
-
-	return age < m->clock.now_ns ? m->clock.now_ns - age : 0;
-}
-
-uint64_t
-ics_path_first_ns(const struct ics_model *m, const struct ics_path *p)
-{
-	return coarse_to_ns(m, p->first_at);
-}
-
-uint64_t
-ics_path_last_ns(const struct ics_model *m, const struct ics_path *p)
-{
-	return coarse_to_ns(m, p->last_at);
-}
-
-static struct ics_reporter *
-reporter_get(struct ics_model *m, uint32_t context, const struct ics_ip *addr)
-{
-	struct reporter_key key = {*addr, context};
-	uint32_t i = ics_table_find(&m->paths.reporters, &key);
-
-	return i == 0 ? NULL : ics_table_at(&m->paths.reporters, i);
-}
-
-static void
-remove_row(struct ics_model *m, uint32_t i)
-{
-	struct ics_path *p = path_at(m, i);
-	struct ics_reporter *r = reporter_get(m, p->context, &p->reporter);
-
-	if (r != NULL && r->rows != 0)
-		r->rows--;
-	if (p->flags & ICS_PATH_FLOODED)
-		m->paths.flooded--;
-	ics_table_remove(&m->paths.rows, i);
-}
-
-static uint32_t
-find_row(struct ics_model *m, uint32_t context, const struct ics_ip *host, const struct ics_ip *far, uint32_t class)
-{
-	struct path_key key = {*host, *far, context, class};
-	uint32_t i = ics_table_find(&m->paths.rows, &key);
-
-	if (i != 0 && is_over(m, path_at(m, i))) {
-		remove_row(m, i);
-		m->stats.path_expiries++;
-		return 0;
-	}
-	return i;
-}
-
-const struct ics_path *
-ics_path_find(struct ics_model *m, uint32_t context, const struct ics_ip *host, const struct ics_ip *far,
-	      enum ics_path_class class)
-{
-	const struct ics_path *best = NULL;
-
-	for (unsigned c = 0; c < ICS_PATH_CLASSES; c++) {
-		uint32_t i = class == ICS_PATH_CLASSES || class == c ? find_row(m, context, host, far, c) : 0;
-
-		if (i != 0 && (best == NULL || path_at(m, i)->mtu < best->mtu))
-			best = path_at(m, i);
-	}
-	return best;
-}
-
-const struct ics_path *
-ics_path_next(const struct ics_model *m, uint32_t *index)
-{
-	const struct ics_table *t = &m->paths.rows;
-	uint32_t i = *index == 0 ? 1 : *index;
-
-	for (unsigned n = 0; n < ICS_PATH_STEPS && i <= t->fresh; n++, i++)
-		if (ics_table_is_live(t, i) && !is_over(m, path_at(m, i))) {
-			*index = i;
-			return path_at(m, i);
-		}
-	*index = i <= t->fresh ? i : 0;
-	return NULL;
-}
-
-uint32_t
-ics_path_last(const struct ics_model *m)
-{
-	return m->paths.rows.fresh;
-}
-
-const struct ics_reporter *
-ics_reporter_find(struct ics_model *m, uint32_t context, const struct ics_ip *addr)
-{
-	return reporter_get(m, context, addr);
-}
-
-const struct ics_reporter *
-ics_reporter_next(const struct ics_model *m, uint32_t *index)
-{
-	const struct ics_table *t = &m->paths.reporters;
-
-	for (uint32_t i = *index == 0 ? 1 : *index; i <= t->fresh; i++)
-		if (ics_table_is_live(t, i)) {
-			*index = i;
-			return ics_table_at(t, i);
-		}
-	return NULL;
-}
-
-static void
-on_sweep(struct ics_timer *t, uint64_t now_ns)
-{
-	struct ics_model *m = t->owner;
-	struct ics_paths *ps = &m->paths;
-	uint32_t n = ps->rows.fresh < SWEEP_ROWS ? ps->rows.fresh : SWEEP_ROWS;
-
-	for (; n != 0; n--) {
-		ps->hand = ps->hand < ps->rows.fresh ? ps->hand + 1 : 1;
-		if (!ics_table_is_live(&ps->rows, ps->hand) || !is_over(m, path_at(m, ps->hand)))
-			continue;
-		remove_row(m, ps->hand);
-		m->stats.path_expiries++;
-	}
-	if (ps->rows.count != 0)
-		(void)ics_timer_set(&m->clock.timers, t, now_ns + SWEEP_NS);
-}
-
-int
-ics_paths_init(struct ics_model *m, uint64_t seed)
-{
-	struct ics_paths *ps = &m->paths;
-	int err;
-
-	ps->sweep.owner = m;
-	ps->sweep.fire = on_sweep;
-	err = ics_table_init(&ps->rows, sizeof(struct ics_path), sizeof(struct path_key), ICS_PATHS_MAX,
-			     ics_hash_mix(seed, 1));
-	if (err == 0)
-		err = ics_table_init(&ps->reporters, sizeof(struct ics_reporter), sizeof(struct reporter_key),
-				     ICS_REPORTERS_MAX, ics_hash_mix(seed, 2));
-	if (err == 0)
-		err = ics_holes_init(m, ics_hash_mix(seed, 3));
-	return err;
-}
-
-void
-ics_paths_fini(struct ics_model *m)
-{
-	ics_table_fini(&m->paths.rows);
-	ics_table_fini(&m->paths.reporters);
-	ics_table_fini(&m->paths.holes);
-}
 
 static bool
 is_untrue(const struct ics_reasons *reasons)
@@ -394,7 +159,7 @@ push_flooded(struct ics_model *m, uint32_t row)
 
 	if (*slot != 0 && *slot != row && ics_table_is_live(&ps->rows, *slot) &&
 	    (path_at(m, *slot)->flags & ICS_PATH_FLOODED)) {
-		remove_row(m, *slot);
+		ics_path_remove(m, *slot);
 		m->stats.path_evictions++;
 	}
 	*slot = row;
@@ -434,7 +199,7 @@ row_make(struct ics_model *m, const struct path_key *key, const struct ics_repor
 			m->stats.path_drops++;
 			return NULL;
 		}
-		remove_row(m, i);
+		ics_path_remove(m, i);
 		m->stats.path_evictions++;
 	}
 	i = ics_table_insert(&ps->rows, key);
@@ -444,8 +209,7 @@ row_make(struct ics_model *m, const struct path_key *key, const struct ics_repor
 		path_at(m, i)->flags |= ICS_PATH_FLOODED;
 		push_flooded(m, i);
 	}
-	if (ps->sweep.pos == 0)
-		(void)ics_timer_set(&m->clock.timers, &ps->sweep, m->clock.now_ns + SWEEP_NS);
+	ics_paths_watch(m);
 	return path_at(m, i);
 }
 
@@ -532,14 +296,14 @@ ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ic
 	out->told_mtu = mtu;
 	key.far = q->far;
 	key.class = ics_path_class_of(q->proto);
-	i = find_row(m, key.context, &key.host, &key.far, key.class);
+	i = ics_path_row(m, &key);
 	p = i != 0 ? path_at(m, i) : NULL;
 	out->before_last_ns = p != NULL ? ics_path_last_ns(m, p) : 0;
 	out->before_sport = p != NULL ? p->sport : 0;
 	out->before_dport = p != NULL ? p->dport : 0;
 	if (p == NULL)
 		in_flood = is_flooding(&m->paths, msg->ts_ns);
-	r = reporter_get(m, key.context, &msg->src);
+	r = ics_reporter_get(m, key.context, &msg->src);
 	if (r == NULL)
 		r = reporter_make(m, key.context, &msg->src, msg->ts_ns);
 	out->reporter = r;
@@ -570,7 +334,7 @@ ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ic
 	}
 	/* The reporter that rows are counted with is the one that told last. */
 	if (i != 0 && !ics_ip_equal(&p->reporter, &msg->src)) {
-		struct ics_reporter *before = reporter_get(m, p->context, &p->reporter);
+		struct ics_reporter *before = ics_reporter_get(m, p->context, &p->reporter);
 
 		if (before != NULL && before->rows != 0)
 			before->rows--;
