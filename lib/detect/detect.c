@@ -29,14 +29,36 @@ static const struct {
 
 _Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word");
 
+/* Those that want a class, side by side: most messages end at most of them with the first look. */
+struct audience {
+	unsigned n;
+	struct listener {
+		void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+		struct ics_detector *d;
+		bool invalid_too, once_in_loop;
+	} listener[N_DETECTORS];
+};
+
 struct ics_detectors {
 	struct ics_config conf;
-	uint64_t classes; /* that any detector asked for */
+	struct audience audience[ICS_CLASS_COUNT];
 	bool data_seen;
 	struct ics_model *model;
 	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
 };
+
+static void
+join_audiences(struct ics_detectors *s, struct ics_detector *d)
+{
+	for (unsigned class = 0; class < ICS_CLASS_COUNT; class ++) {
+		struct audience *a = &s->audience[class];
+
+		if (d->ops->classes >> class & 1)
+			a->listener[a->n++] =
+				(struct listener){d->ops->message, d, d->ops->invalid_too, d->ops->once_in_loop};
+	}
+}
 
 static void
 on_dad_over(void *ctx, const struct ics_dad *dad)
@@ -85,7 +107,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 			errno = ENOMEM;
 			return NULL;
 		}
-		s->classes |= d->ops->classes;
+		join_audiences(s, d);
 	}
 	ics_model_on_dad_over(model, on_dad_over, s);
 	ics_model_on_hole(model, on_hole, s);
@@ -133,17 +155,16 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 void
 ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
 {
-	uint64_t bit = 1ull << msg->class;
+	const struct audience *a = &s->audience[msg->class];
 	bool valid = msg->strict || msg->lenient, again;
 
 	s->shared.message++;
-	if (!(s->classes & bit) || change->segment == NULL)
+	if (change->segment == NULL)
 		return;
 	again = is_looped(s, change->segment->id, change->frame);
-	for (unsigned i = 0; i < N_DETECTORS; i++)
-		if ((s->d[i].ops->classes & bit) && (valid || s->d[i].ops->invalid_too) &&
-		    !(again && s->d[i].ops->once_in_loop))
-			s->d[i].ops->message(&s->d[i], msg, change);
+	for (unsigned i = 0; i < a->n; i++)
+		if ((valid || a->listener[i].invalid_too) && !(again && a->listener[i].once_in_loop))
+			a->listener[i].message(a->listener[i].d, msg, change);
 }
 
 void

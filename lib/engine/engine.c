@@ -9,8 +9,10 @@
 /* Rings of several workers are drained in turn: so much disorder is normal. */
 #define DISORDER_NS 100000000ull
 
-/* Records whose memory is fetched at once: enough misses in flight, few enough to stay in the first-level cache. */
-#define PREFETCH_AHEAD 16
+/* Records between two steps of prefetching: what is asked for at one step has come by the next. */
+#define STEP_AHEAD 3
+#define AHEAD_MAX 16
+_Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
 ics_engine_new(const struct ics_config *conf, uint64_t seed)
@@ -127,21 +129,21 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	ics_detectors_message(e->detectors, &msg, &change);
 }
 
+/* A conveyor: while one record is worked on, the memory for those behind it is on its way. */
 void
 ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n)
 {
-	struct ics_ahead ahead[PREFETCH_AHEAD];
+	struct ics_ahead ahead[AHEAD_MAX];
 
-	while (n != 0) {
-		unsigned k = n < PREFETCH_AHEAD ? n : PREFETCH_AHEAD;
+	for (unsigned i = 0; i < n + ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD; i++) {
+		unsigned at = i;
 
-		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++)
-			for (unsigned i = 0; i < k; i++)
-				ics_model_prefetch(e->model, step, items[i].rec, items[i].frame, &ahead[i]);
-		for (unsigned i = 0; i < k; i++)
-			ics_engine_feed(e, items[i].rec, items[i].frame, items[i].frame_no);
-		items += k;
-		n -= k;
+		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++, at -= STEP_AHEAD)
+			if (at < n)
+				ics_model_prefetch(e->model, step, items[at].rec, items[at].frame,
+						   &ahead[at % AHEAD_MAX]);
+		if (at < n)
+			ics_engine_feed(e, items[at].rec, items[at].frame, items[at].frame_no);
 	}
 }
 

@@ -179,6 +179,14 @@ na_about_router(struct ics_model *m, struct seg_entry *seg, const struct ics_msg
 	out->after = *r;
 }
 
+/* A probe leaves its time at the binding, if there is one. */
+static bool
+may_be_probed(const struct ics_binding *b, uint64_t ts_ns)
+{
+	return b == NULL ||
+	       (b->dad_at != 0 && ICS_COARSE(ts_ns) - b->dad_at <= 2 * (uint32_t)(ICS_DAD_NS / ICS_COARSE_NS));
+}
+
 static void
 apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, struct ics_change *out)
 {
@@ -203,7 +211,8 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 
 	b = ics_binding_get(m, seg, &msg->na.target);
 	ics_solicit_answered(m, seg, msg, b);
-	ics_dad_answered(m, seg, msg, out);
+	if (may_be_probed(b, msg->ts_ns))
+		ics_dad_answered(m, seg, msg, out);
 	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
 	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
 			      !msg->na.has_lla                       ? ICS_CLAIM_IMPLIED

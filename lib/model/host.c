@@ -19,7 +19,7 @@ struct binding_key {
 #define NOTE_NS 60000000000ull
 
 _Static_assert(sizeof(struct ics_host) <= 192, "131,072 of them fit into 25 MB");
-_Static_assert(sizeof(struct ics_binding) <= 80, "a million of them, with their index, fit into 90 MB");
+_Static_assert(sizeof(struct ics_binding) <= 80, "a million of them, with their index, fit into 97 MB");
 
 static struct ics_host *
 host_at(const struct ics_model *m, uint32_t i)
@@ -62,6 +62,7 @@ remove_binding(struct ics_model *m, uint32_t i)
 
 	unlink_binding(m, b);
 	seg_by_id(m, b->segment)->s.bindings--;
+	m->latest_binding = 0;
 	ics_table_remove(&m->bindings, i);
 }
 
@@ -267,11 +268,28 @@ note_other(struct ics_model *m, struct ics_host *h, const struct ics_mac *mac)
 		h->other = *mac;
 }
 
+/* Several in turn ask for the address of one message: the last one that was found is looked at first. */
+static uint32_t
+find_binding(struct ics_model *m, const struct binding_key *key)
+{
+	struct ics_binding *b = m->latest_binding != 0 ? binding_at(m, m->latest_binding) : NULL;
+	uint32_t i;
+
+	if (b != NULL && b->segment == key->segment && ics_ip_equal(&b->addr, &key->addr)) {
+		ics_table_touch(&m->bindings, b);
+		return m->latest_binding;
+	}
+	i = ics_table_find(&m->bindings, key);
+	if (i != 0)
+		m->latest_binding = i;
+	return i;
+}
+
 struct ics_binding *
 ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
 {
 	struct binding_key key = {*addr, seg->s.id};
-	uint32_t i = ics_table_find(&m->bindings, &key);
+	uint32_t i = find_binding(m, &key);
 
 	return i == 0 ? NULL : binding_at(m, i);
 }
@@ -293,7 +311,7 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		claim->addr = *addr;
 		claim->claimed = *mac;
 	}
-	i = ics_table_find(&m->bindings, &key);
+	i = find_binding(m, &key);
 	if (i == 0) {
 		i = make_room_for_binding(m, seg) ? ics_table_insert(&m->bindings, &key) : 0;
 		if (i == 0)
@@ -426,7 +444,7 @@ ics_binding_restore(struct ics_model *m, struct seg_entry *seg, const struct ics
 	struct ics_binding *b;
 
 	if (h == 0 || m->bindings.count >= ICS_BINDINGS_MAX || host_at(m, h)->n_bindings >= ICS_BINDINGS_PER_MAC ||
-	    ics_table_find(&m->bindings, &key) != 0)
+	    find_binding(m, &key) != 0)
 		return false;
 	i = ics_table_insert(&m->bindings, &key);
 	if (i == 0)

@@ -77,13 +77,14 @@ struct ics_model {
 	struct ics_table segments, routers, hosts, bindings;
 	struct ics_table holds; /* what open anomalies are about */
 	struct ics_table prefixes, advertisers;
-	struct ics_ra_view ra; /* of the latest RA */
+	struct ics_ra_view ra;        /* of the latest RA */
 	struct ics_query_event query; /* of the latest query */
 	uint64_t prefix_seed;
 	struct ics_paths paths;
 	struct ics_mcast *mcast; /* group.h */
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
+	uint32_t latest_binding;    /* that was looked up and found */
 	struct seg_entry *last_seg; /* that of the last record: they come in runs */
 	uint32_t *by_id;            /* indexes of routers in order of id */
 	uint32_t last_router_id;

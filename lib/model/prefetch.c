@@ -48,6 +48,7 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 	struct addr_key target = {.segment = 0}, src;
 	struct mac_key station;
 	uint32_t off = rec->l4_off + 8u;
+	bool is_dad;
 
 	if (!ics_view_has(frame, rec->l3_off + 8u, 32) || !segment_of(m, rec, &target.segment))
 		return;
@@ -62,22 +63,35 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 	target.addr = ics_ip_from6(frame.p + off);
 	src.addr = ics_ip_from6(frame.p + rec->l3_off + 8);
 	src.segment = target.segment;
-	ahead->binding = find_bucket(&m->bindings, rec->class == ICS_CLASS_nd_na ? &target : &src);
-	if (rec->class == ICS_CLASS_nd_na || ics_ip6_is_multicast(frame.p + rec->l3_off + 24))
-		(void)find_bucket(&m->solicits, &target);
+	is_dad = ics_ip6_is_unspecified(src.addr.b);
+	ahead->binding = find_bucket(&m->bindings, rec->class == ICS_CLASS_nd_na || is_dad ? &target : &src);
+	if (!is_dad && (rec->class == ICS_CLASS_nd_na || ics_ip6_is_multicast(frame.p + rec->l3_off + 24)))
+		ahead->solicit = find_bucket(&m->solicits, &target);
+}
+
+/* Only what went to everyone is looked up among the frames that repeat. */
+static bool
+may_repeat(const struct ics_record *rec, struct ics_view frame)
+{
+	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report ||
+	       rec->class == ICS_CLASS_mld2_report || rec->class == ICS_CLASS_mld_query;
 }
 
 void
 ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
 		   struct ics_ahead *ahead)
 {
+	if (step < 2 && may_repeat(rec, frame))
+		ics_frames_prefetch(m, step, rec->frame_hash);
 	switch (step) {
 	case 0:
-		ahead->binding = ahead->host = 0;
+		*ahead = (struct ics_ahead){0};
 		if (rec->cap_len != 0 && ics_record_link(rec) == ICS_LINK_ETHERNET && !(rec->flags & ICS_REC_IP4))
 			find_buckets(m, rec, frame, ahead);
 		break;
 	case 1:
+		if (ahead->solicit != 0)
+			(void)ics_table_prefetch_entry(&m->solicits, ahead->solicit);
 		if (ahead->binding != 0)
 			ahead->binding = ics_table_prefetch_entry(&m->bindings, ahead->binding);
 		else if (ahead->host != 0)

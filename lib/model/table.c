@@ -1,4 +1,4 @@
-/* Linear hashing (Litwin) over reserved address space: an insertion that leaves fewer than two buckets an entry splits
+/* Linear hashing (Litwin) over reserved address space: an insertion that leaves fewer than BUCKETS an entry splits
  * the next buckets in turn, so there is never a rehash of everything, and no allocation after ics_table_init().
  * Called by the model and the detectors for every record.
  */
@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #define BUCKETS_MIN 1024
+/* Of an entry: what is not the first of its chain costs another miss. */
+#define BUCKETS 4
 #define INDEX_MAX ((1u << 24) - 1)
 /* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. */
 #define HUGE_MIN (4u << 20)
@@ -33,7 +35,7 @@ entries_len(const struct ics_table *t)
 static size_t
 buckets_len(const struct ics_table *t)
 {
-	return (2 * (size_t)t->max + BUCKETS_MIN) * sizeof(*t->bucket);
+	return (BUCKETS * (size_t)t->max + BUCKETS_MIN) * sizeof(*t->bucket);
 }
 
 static struct ics_table_head *
@@ -193,8 +195,8 @@ ics_table_insert(struct ics_table *t, const void *key)
 	h->used = ++t->clock;
 	put_in_front(t, ics_table_hash(t, key), i);
 	t->count++;
-	while (t->n_buckets < 2 * t->count)
-		split(t); /* twice at most */
+	while (t->n_buckets < BUCKETS * t->count)
+		split(t); /* a few times at most */
 	return i;
 }
 
