@@ -60,6 +60,8 @@ struct reader {
 	struct ics_inspect inspect;
 	struct ics_counters counters;
 	struct ics_engine *engine;
+	struct ics_samplers samplers;
+	struct ics_known watch;
 	uint64_t frame_no;
 	uint64_t told_ns; /* time that the engine knows */
 	struct ics_history *history;
@@ -233,6 +235,23 @@ start(struct reader *r, const struct ics_config *conf)
 	r->inspect.counters = &r->counters;
 	r->inspect.sink = (struct ics_sink){.push = push, .ctx = r};
 	r->inspect.seed = seed;
+	if (conf->sample.enable) {
+		struct ics_sample_conf sampler = {.every = conf->sample.every,
+						  .filter_bits = conf->sample.filter_bits,
+						  .link_mtu = conf->detect.link_mtu,
+						  .seed = seed,
+						  .watch = &r->watch};
+
+		r->watch.seed = seed;
+		r->inspect.sampler = ics_sampler_init(&sampler, NULL);
+		if (r->inspect.sampler == NULL) {
+			fprintf(stderr, "icmpscope-read: out of memory for flows; free some or set sample.enable=off\n");
+			ics_engine_free(r->engine);
+			return -1;
+		}
+		r->samplers = (struct ics_samplers){1, {r->inspect.sampler}};
+		ics_engine_set_samplers(r->engine, &r->samplers, &r->watch);
+	}
 	ics_inspect_init(&r->inspect);
 	return 0;
 }
@@ -243,6 +262,7 @@ stop(struct reader *r)
 	ics_history_close(r->history);
 	free(r->batch);
 	ics_engine_free(r->engine);
+	ics_sampler_free(r->inspect.sampler);
 	free(r);
 }
 

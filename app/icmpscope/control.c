@@ -27,13 +27,18 @@ feed(void *ctx, const struct ics_ring_item *items, unsigned n)
 {
 	struct ics_engine_item e[ICS_RING_BATCH];
 	struct control *c = ctx;
+	unsigned samples = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		e[i] = (struct ics_engine_item){.rec = items[i].rec, .frame = items[i].frame};
-		c->source->consumed_messages += 1 + (uint64_t)items[i].rec->repeats;
+		if (ics_record_is_sample(items[i].rec))
+			samples++;
+		else
+			c->source->consumed_messages += 1 + (uint64_t)items[i].rec->repeats;
 	}
 	ics_engine_feed_burst(c->engine, e, n);
-	c->source->consumed_records += n;
+	c->source->consumed_records += n - samples;
+	c->source->consumed_samples += samples;
 }
 
 static unsigned

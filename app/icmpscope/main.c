@@ -39,6 +39,7 @@ static struct {
 	struct port ports[PLAN_PORTS_MAX];
 	struct ics_export_port port_views[PLAN_PORTS_MAX];
 	struct worker *workers[PLAN_WORKERS_MAX];
+	struct ics_samplers samplers;
 	struct ics_export_worker worker_views[PLAN_WORKERS_MAX];
 	unsigned n_workers;
 	struct ics_export_source source;
@@ -137,7 +138,10 @@ make_plan(void)
 	int n;
 
 	describe_ports();
-	run.facts.worker_bytes = worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk);
+	run.facts.worker_bytes = worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk,
+					      c->sample.enable ? &(struct ics_sample_conf){
+									 .filter_bits = c->sample.filter_bits}
+							       : NULL);
 	run.facts.memory_mb = c->eal.memory_mb;
 	n = plan_parse_cpus(c->worker.cpus, run.facts.wanted, PLAN_CPUS_MAX);
 	if (n < 0) {
@@ -208,6 +212,13 @@ prepare_shared(void)
 	run.shared.ring_bulk = c->worker.ring_bulk;
 	run.shared.decode = c->decode;
 	run.shared.validate.link_mtu = c->detect.link_mtu;
+	run.shared.sample = c->sample.enable;
+	run.shared.watch.seed = random[1];
+	run.shared.sampler = (struct ics_sample_conf){.every = c->sample.every,
+						      .filter_bits = c->sample.filter_bits,
+						      .link_mtu = c->detect.link_mtu,
+						      .seed = random[0],
+						      .watch = &run.shared.watch};
 	clock_init(&run.shared.clock, rte_rdtsc(), rte_get_tsc_hz());
 	load_vendors(c);
 	run.engine = ics_engine_new(c, random[0]);
@@ -262,9 +273,12 @@ make_workers(void)
 			return 1;
 		}
 		run.workers[n] = w;
+		if (w->inspect.sampler != NULL)
+			run.samplers.at[run.samplers.n++] = w->inspect.sampler;
 		run.worker_views[n] = (struct ics_export_worker){.counters = &w->counters,
 								 .stats = &w->stats,
 								 .ring = w->ring,
+								 .sampler = w->inspect.sampler,
 								 .port = p->port,
 								 .queue = p->queue,
 								 .lcore = p->lcore,
@@ -274,6 +288,7 @@ make_workers(void)
 								 .shared = p->shared};
 		run.n_workers++;
 	}
+	ics_engine_set_samplers(run.engine, &run.samplers, &run.shared.watch);
 	return 0;
 }
 

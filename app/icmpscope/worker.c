@@ -25,9 +25,10 @@
 #define LAST_MS 1000
 
 uint64_t
-worker_bytes(uint32_t ring_urgent, uint32_t ring_bulk)
+worker_bytes(uint32_t ring_urgent, uint32_t ring_bulk, const struct ics_sample_conf *sampler)
 {
-	return ics_ring_bytes(ring_urgent, ring_bulk) + ics_fold_size() + sizeof(struct worker);
+	return ics_ring_bytes(ring_urgent, ring_bulk) + ics_fold_size() + sizeof(struct worker) +
+	       (sampler != NULL ? ics_sampler_size(sampler) : 0);
 }
 
 void
@@ -35,6 +36,7 @@ worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
+	rte_free(w->inspect.sampler);
 	rte_free(w->inspect.fold);
 	ics_ring_free(w->ring);
 	rte_free(w);
@@ -80,6 +82,14 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 			errno = ENOMEM;
 			goto fail;
 		}
+	}
+	if (shared->sample) {
+		mem = rte_zmalloc_socket("sampler", ics_sampler_size(&shared->sampler), RTE_CACHE_LINE_SIZE, plan->node);
+		if (mem == NULL) {
+			errno = ENOMEM;
+			goto fail;
+		}
+		w->inspect.sampler = ics_sampler_init(&shared->sampler, mem);
 	}
 	ics_inspect_init(&w->inspect);
 	return w;

@@ -27,6 +27,9 @@ struct worker_shared {
 	uint32_t ring_urgent, ring_bulk;
 	struct ics_decode_conf decode;
 	struct ics_validate_conf validate;
+	bool sample;                    /* whether workers look at TCP flows */
+	struct ics_sample_conf sampler; /* how */
+	struct ics_known watch;         /* flows that they look at whatever the load */
 	_Atomic bool stop;
 };
 
@@ -47,8 +50,8 @@ struct worker {
 	uint8_t scratch[WORKER_SCRATCH];
 };
 
-/* Bytes of everything that a worker owns, for the plan. */
-uint64_t worker_bytes(uint32_t ring_urgent, uint32_t ring_bulk);
+/* Bytes of everything that a worker owns, for the plan. sampler NULL: it looks at no flows. */
+uint64_t worker_bytes(uint32_t ring_urgent, uint32_t ring_bulk, const struct ics_sample_conf *sampler);
 /* Records carry the plan's port number; port_id is DPDK's. NULL and errno. */
 struct worker *worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigned index,
 			  uint16_t port_id, bool once);

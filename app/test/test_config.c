@@ -387,7 +387,7 @@ test_documented_file(void **state)
 		}
 		assert_true(key.text[0] != '\0' && key.allowed[0] != '\0');
 	}
-	assert_int_equal(n, 35);
+	assert_int_equal(n, 38);
 	free(text);
 }
 

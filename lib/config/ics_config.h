@@ -68,6 +68,11 @@ struct ics_config {
 		uint32_t ring_bulk;
 	} worker;
 	struct {
+		bool enable;
+		uint32_t every;       /* 0: as many as fit */
+		uint32_t filter_bits; /* a power of two */
+	} sample;
+	struct {
 		char file[256];  /* empty: no history is kept */
 		uint32_t max_mb; /* 0: no limit */
 	} history;

@@ -64,6 +64,8 @@ ics_count_snapshot_add(struct ics_count_snapshot *sum, const struct ics_counters
 	add_all(&sum->control, &c->control, 1);
 	add_all(&sum->delivered, &c->delivered, 1);
 	add_all(&sum->records, &c->records, 1);
+	add_all(&sum->sampled, &c->sampled, 1);
+	add_all(&sum->sample_dropped, &c->sample_dropped, 1);
 	add_all(sum->dropped, c->dropped, ICS_DROP_COUNT);
 	add_all(sum->dropped_class, c->dropped_class, ICS_CLASS_COUNT);
 }

@@ -48,6 +48,7 @@ struct ics_counters {
 	ics_counter dropped[ICS_DROP_COUNT];        /* of them: lost, by cause */
 	ics_counter dropped_class[ICS_CLASS_COUNT]; /* the same, by class */
 	ics_counter records;                        /* records handed over */
+	ics_counter sampled, sample_dropped;        /* samples handed over, and lost: they are no control messages */
 	struct ics_reason_note note[ICS_REASON_COUNT];
 } __attribute__((aligned(64)));
 
@@ -59,7 +60,7 @@ struct ics_count_snapshot {
 	uint64_t reason_first_ns[ICS_REASON_COUNT]; /* ns since the epoch; 0 where it never fired */
 	uint64_t reason_last_ns[ICS_REASON_COUNT];
 	uint64_t encap[ICS_ENCAP_COUNT_COUNT];
-	uint64_t control, delivered, records;
+	uint64_t control, delivered, records, sampled, sample_dropped;
 	uint64_t dropped[ICS_DROP_COUNT];
 	uint64_t dropped_class[ICS_CLASS_COUNT];
 };

@@ -12,7 +12,7 @@
 /* Records between two steps of prefetching: what is asked for at one step has come by the next. */
 #define STEP_AHEAD 3
 #define AHEAD_MAX 16
-_Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
+_Static_assert(ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
 ics_engine_new(const struct ics_config *conf, uint64_t seed)
@@ -98,6 +98,10 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	struct ics_change change;
 	struct ics_msg msg;
 
+	if (ics_record_is_sample(rec)) {
+		ics_engine_take_sample(e, rec, frame, ts, seg, frame_no);
+		return;
+	}
 	if (rec->flags & ICS_REC_COPIES) {
 		ics_anomaly_add_copies(e->anomalies, rec->frame_hash, 1 + (uint64_t)rec->repeats, rec->ts_ns);
 		ics_engine_add_stateful_copies(e, rec);
@@ -123,6 +127,7 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	msg.frame_no = frame_no;
 	ics_model_apply(e->model, seg, &msg, &change);
 	ics_engine_note_known(e, &change);
+	ics_engine_note_watch(e, &change);
 	if (change.note.what != ICS_NOTE_NONE)
 		ics_engine_note_history(e, &msg, &change);
 	ics_engine_check_stateful(e, &msg, &change);

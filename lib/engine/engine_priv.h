@@ -16,6 +16,7 @@ struct ics_engine {
 	struct ics_detectors *detectors;
 	struct ics_clock *clock;       /* the model's */
 	struct ics_known *known;       /* NULL: nobody reads it */
+	struct ics_known *watch;       /* likewise: pairs for the samplers to look at */
 	uint32_t known_segments;       /* whose gateways are in the set */
 	struct ics_counters *stateful; /* of it, the rules that only the slow half can judge */
 	struct ics_table fragments;
@@ -36,6 +37,10 @@ struct ics_engine {
 
 /* known.c. After a message changed the model. */
 void ics_engine_note_known(struct ics_engine *e, const struct ics_change *c);
+/* sample.c. A sample record; after a message changed the model. */
+void ics_engine_take_sample(struct ics_engine *e, const struct ics_record *rec, struct ics_view bytes, uint64_t ts_ns,
+			    const struct ics_segment *seg, uint64_t frame_no);
+void ics_engine_note_watch(struct ics_engine *e, const struct ics_change *c);
 /* history.c. After a message changed the model. */
 void ics_engine_note_history(struct ics_engine *e, const struct ics_msg *msg, const struct ics_change *c);
 /* fragment.c */

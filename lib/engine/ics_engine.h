@@ -36,6 +36,11 @@ void ics_engine_tick(struct ics_engine *e, uint64_t ts_ns);
 /* The set of known routers for the workers to read; the engine keeps it up to date. */
 void ics_engine_publish_known(struct ics_engine *e, struct ics_known *known);
 
+/* The samplers of all workers, for detectors to ask whether a flow was seen, and the pairs (host, far) that they are to
+ * look at whatever the load; the engine keeps these up to date. NULL or none: the sampler is off.
+ */
+void ics_engine_set_samplers(struct ics_engine *e, const struct ics_samplers *samplers, struct ics_known *watch);
+
 /* What the address history is told: which MAC is known by now to hold an address. before and before_ns: of the MAC that
  * held it until now and when it was last heard with it (0: nobody did). Times are packet time.
  */

@@ -51,6 +51,7 @@ struct ics_export_worker {
 	int node;      /* NUMA node of the CPU, -1 unknown */
 	int port_node; /* of the port */
 	bool shared;   /* the CPU runs another thread of this program too */
+	const struct ics_sampler *sampler; /* NULL: off */
 };
 
 struct ics_export_port {
@@ -83,6 +84,7 @@ struct ics_export_source {
 	uint64_t memory_mb;
 	bool hugepages;
 	uint64_t consumed_records, consumed_messages; /* what the control core took from the rings */
+	uint64_t consumed_samples;                    /* besides: of the TCP sampler */
 	const struct ics_history_stats *history;      /* of the writer; NULL: no history is kept */
 	const struct ics_history_queue *history_queue;
 	const struct ics_state_stats *state;       /* of the writer; NULL: no state is kept */

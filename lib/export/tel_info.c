@@ -28,6 +28,7 @@ add_conservation(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "records", c.records);
 	reply_uint(r, "consumed_records", src->consumed_records);
 	reply_uint(r, "consumed_messages", src->consumed_messages);
+	reply_uint(r, "consumed_samples", src->consumed_samples);
 }
 
 static void

@@ -65,6 +65,25 @@ add_place(const struct ics_export_worker *w, struct reply *r)
 	reply_uint(r, "numa_remote", w->node >= 0 && w->port_node >= 0 && w->node != w->port_node);
 }
 
+/* Samples are no control messages, and in none of the counts of these. */
+static void
+add_sampler(const struct view *v, struct reply *r)
+{
+	struct ics_sampler_stats s;
+
+	reply_uint(r, "sampler_on", v->w->sampler != NULL);
+	reply_uint(r, "sampled", v->c.sampled);
+	reply_uint(r, "sample_dropped", v->c.sample_dropped);
+	if (v->w->sampler == NULL)
+		return;
+	ics_sampler_stats(v->w->sampler, &s);
+	reply_uint(r, "flows", s.flows);
+	reply_uint(r, "flows_refused", s.flows_refused);
+	reply_uint(r, "flows_evicted", s.flows_evicted);
+	reply_uint(r, "flows_one_in", s.one_in);
+	reply_uint(r, "flow_filters_sure", s.filters_sure);
+}
+
 static void
 add_rings(const struct view *v, struct reply *r)
 {
@@ -106,6 +125,7 @@ tel_worker_info(const struct ics_export_source *src, const char *params, struct 
 		snprintf(key, sizeof(key), "dropped_%s", ics_drop_name(d));
 		reply_uint(r, key, v.c.dropped[d]);
 	}
+	add_sampler(&v, r);
 	add_rings(&v, r);
 }
 

@@ -9,6 +9,7 @@
 #include "ics_decode.h"
 #include "ics_fold.h"
 #include "ics_record.h"
+#include "ics_sample.h"
 #include "ics_validate.h"
 
 #define ICS_BURST_MAX 64
@@ -35,6 +36,7 @@ struct ics_inspect {
 	struct ics_fold *fold;         /* NULL: every message is a record of its own (offline) */
 	const struct ics_known *known; /* NULL: no router is known */
 	struct ics_sink sink;          /* push NULL: count only */
+	struct ics_sampler *sampler;   /* NULL: data is not looked at */
 	uint64_t seed;                 /* of the frame hash; the same for all workers of a run */
 	bool in_order;                 /* all records take the bulk lane, so that a capture keeps its order */
 	uint8_t port;

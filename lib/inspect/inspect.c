@@ -12,6 +12,8 @@ ics_inspect_init(struct ics_inspect *in)
 {
 	in->since_sweep = 0;
 	memset(&in->offload, 0, sizeof(in->offload));
+	if (in->sampler != NULL)
+		ics_sampler_attach(in->sampler, &in->sink, in->counters, in->port, in->queue);
 }
 
 void
@@ -175,8 +177,11 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 	if (ics_unlikely(!ics_reasons_empty(&pkt.reasons)))
 		ICS_REASONS_FOREACH(n, &pkt.reasons)
 			ics_count_reason(in->counters, n, ts_ns, f->data, f->cap_len, f->wire_len);
-	if (!ics_class_is_control((enum ics_class)pkt.class) && !(pkt.flags & ICS_PKT_EVASION))
+	if (!ics_class_is_control((enum ics_class)pkt.class) && !(pkt.flags & ICS_PKT_EVASION)) {
+		if (in->sampler != NULL)
+			ics_sample_packet(in->sampler, f, &pkt, ts_ns);
 		return;
+	}
 	ics_count_add(&in->counters->control, 1);
 	if (in->sink.push == NULL) {
 		ics_count_add(&in->counters->delivered, 1);
@@ -237,6 +242,8 @@ ics_inspect_idle(struct ics_inspect *in, uint64_t ts_ns)
 	in->since_sweep = 0;
 	if (in->fold != NULL && in->sink.push != NULL)
 		sweep(in, ts_ns);
+	if (in->sampler != NULL)
+		ics_sample_idle(in->sampler, ts_ns);
 }
 
 void
@@ -246,7 +253,7 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 	uint32_t plain_ip4 = 0, plain_ip6 = 0, plain_arp = 0, snapped = 0;
 	uint64_t bytes = 0;
 	struct ics_fold_key key[ICS_BURST_MAX];
-	uint8_t deep[ICS_BURST_MAX];
+	uint8_t deep[ICS_BURST_MAX], class_of[ICS_BURST_MAX];
 	unsigned n_deep = 0;
 
 	if (ics_unlikely(n > ICS_BURST_MAX))
@@ -256,6 +263,7 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 
 		bytes += frames[i].wire_len;
 		snapped += frames[i].cap_len < frames[i].wire_len;
+		class_of[i] = (uint8_t)class;
 		deep[n_deep] = (uint8_t)i;
 		n_deep += class == ICS_CLASS_COUNT;
 		plain_ip4 += class == ICS_CLASS_ip4_other;
@@ -272,6 +280,9 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 		ics_count_add(&c->class[ICS_CLASS_ip6_other], plain_ip6);
 	if (plain_arp != 0)
 		ics_count_add(&c->class[ICS_CLASS_arp], plain_arp);
+	/* Data first: a message that quotes a packet finds that it was seen. */
+	if (in->sampler != NULL)
+		ics_sample_burst(in->sampler, frames, class_of, n, ts_ns);
 	for (unsigned i = 0; i < n_deep; i++) {
 		make_key(in, &frames[deep[i]], &key[i]);
 		if (ics_likely(key[i].hash != 0))

@@ -28,7 +28,8 @@ void ics_ring_free(struct ics_ring *r);
 uint64_t ics_ring_bytes(unsigned urgent, unsigned bulk);
 
 /* A struct ics_sink's push: ctx is the ring. Of the urgent ring the last quarter is for ICS_LANE_RESERVED alone, so
- * that no flood of other urgent messages can push out what concerns known routers. Producer only.
+ * that no flood of other urgent messages can push out what concerns known routers. ICS_LANE_SAMPLE is bulk that is refused
+ * once an eighth of the ring is taken, so that samples leave room for messages. Producer only.
  */
 int ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame);
 

@@ -80,6 +80,7 @@ ics_ring_new(const char *name, unsigned urgent, unsigned bulk, int socket)
 		return NULL;
 	}
 	r->urgent.reserve = urgent / 4;
+	r->bulk.reserve = bulk - bulk / 8;
 	return r;
 }
 
@@ -129,7 +130,7 @@ int
 ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
 {
 	struct ics_ring *r = ring;
-	struct lane *l = lane == ICS_LANE_BULK ? &r->bulk : &r->urgent;
+	struct lane *l = lane == ICS_LANE_BULK || lane == ICS_LANE_SAMPLE ? &r->bulk : &r->urgent;
 	unsigned n = ics_record_elems(rec->cap_len);
 	struct rte_ring_zc_data z;
 	unsigned left;
@@ -137,7 +138,7 @@ ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, cons
 
 	if (rte_ring_enqueue_zc_bulk_elem_start(l->ring, ELEM, n, &z, &left) == 0)
 		return -ENOSPC;
-	if (lane == ICS_LANE_URGENT && left < l->reserve) {
+	if ((lane == ICS_LANE_URGENT || lane == ICS_LANE_SAMPLE) && left < l->reserve) {
 		rte_ring_enqueue_zc_elem_finish(l->ring, 0);
 		return -ENOSPC;
 	}

@@ -96,6 +96,30 @@ struct ics_sampler *ics_sampler_init(const struct ics_sample_conf *conf, void *m
 /* Frees what init allocated. */
 void ics_sampler_free(struct ics_sampler *s);
 
+/* What the worker calls. Where records go and what counts them; sink may change its push later. NULL: nothing is told. */
+void ics_sampler_attach(struct ics_sampler *s, const struct ics_sink *sink, struct ics_counters *counters, uint8_t port,
+			uint8_t queue);
+/* Frames as ics_peek() classed them (ICS_CLASS_COUNT: not settled): those of class ip4_other, ip6_other and arp are looked
+ * at. n <= ICS_SAMPLE_BURST_MAX.
+ */
+#define ICS_SAMPLE_BURST_MAX 64
+void ics_sample_burst(struct ics_sampler *s, const struct ics_frame *frames, const uint8_t *classes, unsigned n,
+		      uint64_t ts_ns);
+/* A decoded frame that ics_peek() did not settle: data behind tags and labels, ICMP echo. Others are ignored. */
+void ics_sample_packet(struct ics_sampler *s, const struct ics_frame *f, const struct ics_pkt *pkt, uint64_t ts_ns);
+/* No frame came. */
+void ics_sample_idle(struct ics_sampler *s, uint64_t ts_ns);
+
+/* From any thread. */
+struct ics_sampler_stats {
+	uint64_t flows;         /* in the table */
+	uint64_t flows_refused; /* found no room in it */
+	uint64_t flows_evicted; /* made room for others */
+	uint64_t one_in;        /* one flow in so many is looked at */
+	bool filters_sure;      /* what the filters do not have was not there */
+};
+void ics_sampler_stats(const struct ics_sampler *s, struct ics_sampler_stats *out);
+
 /* ---- was a flow seen? --------------------------------------------------------------------------- */
 
 enum ics_flow_seen {
