@@ -109,13 +109,13 @@ struct ics_host {
 	uint32_t n_proven;             /* likewise */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
 	struct ics_mac other;          /* the first other MAC that it named as its own or its target's */
+	uint8_t mld_version;           /* of its latest report; 0: none */
 	uint64_t boot_ns;              /* its link came up: it began to configure addresses anew; 0: not seen */
 	uint32_t routes_base;          /* routes_created of the segment then, or when it was first heard */
 	uint32_t routes_extra;         /* made again for it alone since */
 	uint32_t member_oldest, member_newest; /* its memberships in order of joining: indexes */
 	uint16_t n_groups, n_snm;              /* memberships; of them in solicited-node groups */
 	uint32_t mld_at;                       /* ICS_COARSE(): its latest report or done; 0: never */
-	uint8_t mld_version;                   /* of its latest report; 0: none */
 	bool held;                             /* ics_model_hold() */
 };
 
@@ -308,12 +308,13 @@ void ics_model_note_data(struct ics_model *m, const struct ics_segment *seg, con
  */
 void ics_model_apply(struct ics_model *m, const struct ics_segment *seg, const struct ics_msg *msg,
 		     struct ics_change *out);
-/* Steps 0, 1 and 2 for records that ics_model_apply() will see soon, each for all of them before the next: brings into
+/* Steps from 0 on for records that ics_model_apply() will see soon, each for all of them before the next: brings into
  * the cache what they are about. ahead is what one record passes from step to step.
  */
-#define ICS_MODEL_PREFETCH_STEPS 3
+#define ICS_MODEL_PREFETCH_STEPS 4
 struct ics_ahead {
-	uint64_t binding, host; /* hashes, then indexes; 0: none */
+	uint64_t binding, host;  /* hashes, then indexes; 0: none */
+	uint64_t group, member; /* likewise */
 	uint64_t solicit;       /* likewise */
 };
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,

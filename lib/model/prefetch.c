@@ -2,7 +2,7 @@
  * look-up would wait for a bucket, then for an entry, then for the host that it leads to. So a burst of records goes
  * through these steps side by side. Nothing depends on it but speed. Called by the engine.
  */
-#include "model_priv.h"
+#include "group.h"
 
 struct addr_key {
 	struct ics_ip addr;
@@ -42,6 +42,21 @@ find_bucket(const struct ics_table *t, const void *key)
 	return hash;
 }
 
+/* The first group of a report; member.c goes on with the others. */
+static void
+find_group_bucket(const struct ics_model *m, const struct ics_record *rec, struct ics_view frame, uint32_t segment,
+		  struct ics_ahead *ahead)
+{
+	struct addr_key key = {.segment = segment};
+	uint32_t off = rec->l4_off + (rec->class == ICS_CLASS_mld2_report ? 12u : 8u);
+
+	if ((rec->class != ICS_CLASS_mld2_report && rec->class != ICS_CLASS_mld1_report) ||
+	    !ics_view_has(frame, off, sizeof(key.addr)))
+		return;
+	key.addr = ics_ip_from6(frame.p + off);
+	ahead->group = find_bucket(&m->mcast->groups, &key);
+}
+
 static void
 find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics_view frame, struct ics_ahead *ahead)
 {
@@ -56,6 +71,7 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 		station.segment = target.segment;
 		station.mac = ics_mac_from(frame.p + 6);
 		ahead->host = find_bucket(&m->hosts, &station);
+		find_group_bucket(m, rec, frame, target.segment, ahead);
 		return;
 	}
 	if (!ics_view_has(frame, off, sizeof(target.addr)))
@@ -73,8 +89,8 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 static bool
 may_repeat(const struct ics_record *rec, struct ics_view frame)
 {
-	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report ||
-	       rec->class == ICS_CLASS_mld2_report || rec->class == ICS_CLASS_mld_query;
+	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report || rec->class == ICS_CLASS_mld2_report ||
+	       rec->class == ICS_CLASS_mld_query;
 }
 
 void
@@ -94,10 +110,12 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 			(void)ics_table_prefetch_entry(&m->solicits, ahead->solicit);
 		if (ahead->binding != 0)
 			ahead->binding = ics_table_prefetch_entry(&m->bindings, ahead->binding);
-		else if (ahead->host != 0)
-			(void)ics_table_prefetch_entry(&m->hosts, ahead->host);
+		else if (ahead->host != 0 && (ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host)) != 0)
+			__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, (uint32_t)ahead->host) + 128);
+		if (ahead->group != 0)
+			ahead->group = ics_table_prefetch_entry(&m->mcast->groups, ahead->group);
 		break;
-	default:
+	case 2:
 		if (ahead->binding != 0) {
 			const struct ics_binding *b = ics_table_at(&m->bindings, (uint32_t)ahead->binding);
 
@@ -106,6 +124,15 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 				__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, b->host) + 64);
 			}
 		}
+		if (ahead->group != 0 && ahead->host != 0) {
+			uint32_t key[2] = {(uint32_t)ahead->group, (uint32_t)ahead->host};
+
+			ahead->member = find_bucket(&m->mcast->members, key);
+		}
+		break;
+	default:
+		if (ahead->member != 0)
+			(void)ics_table_prefetch_entry(&m->mcast->members, ahead->member);
 		break;
 	}
 }
