@@ -363,19 +363,42 @@ ics_member_get(struct ics_model *m, uint32_t group, uint32_t host)
 	return group == 0 || host == 0 ? 0 : ics_table_find(&m->mcast->members, &key);
 }
 
+bool
+ics_group_is(const struct ics_model *m, uint32_t i, const struct seg_entry *seg, const uint8_t *addr)
+{
+	const struct ics_group *g;
+
+	if (i == 0)
+		return false;
+	g = group_at(m, i);
+	return g->head.used != 0 && g->segment == seg->s.id && memcmp(g->addr.b, addr, sizeof(g->addr.b)) == 0;
+}
+
+static bool
+is_member(const struct ics_model *m, uint32_t i, uint32_t group, uint32_t host)
+{
+	const struct ics_member *e;
+
+	if (i == 0)
+		return false;
+	e = member_at(m, i);
+	return e->head.used != 0 && e->group == group && e->host == host;
+}
+
 struct ics_member *
 ics_member_join(struct ics_model *m, struct seg_entry *seg, const uint8_t *addr, uint32_t host,
-		const struct ics_msg *msg, bool *is_new)
+		const struct ics_msg *msg, struct ics_member_hint hint, bool *is_new)
 {
 	struct group_key key = {ics_ip_from6(addr), seg->s.id};
-	uint32_t group = ics_table_find(&m->mcast->groups, &key), i;
+	uint32_t group = ics_group_is(m, hint.group, seg, addr) ? hint.group : ics_table_find(&m->mcast->groups, &key);
+	uint32_t i;
 	struct ics_member *e;
 	struct ics_group *g;
 
 	*is_new = false;
 	if (group == 0 && (group = make_group(m, seg, &key)) == 0)
 		return NULL;
-	i = ics_member_get(m, group, host);
+	i = is_member(m, hint.member, group, host) ? hint.member : ics_member_get(m, group, host);
 	if (i != 0) {
 		e = member_at(m, i);
 		e->flags |= ICS_MEMBER_AGAIN;

@@ -44,9 +44,14 @@ member_host(const struct ics_model *m, const struct ics_member *e)
 /* group.c. Indexes, 0: there is none. */
 uint32_t ics_group_get(struct ics_model *m, const struct seg_entry *seg, const uint8_t *addr);
 uint32_t ics_member_get(struct ics_model *m, uint32_t group, uint32_t host);
+/* Where a group and a membership probably are, 0: no idea; saves the look-up where it is right. */
+struct ics_member_hint {
+	uint32_t group, member;
+};
+bool ics_group_is(const struct ics_model *m, uint32_t i, const struct seg_entry *seg, const uint8_t *addr);
 /* The host is in the group, as it says in msg: made where it is new, else refreshed. NULL: there is no room. */
 struct ics_member *ics_member_join(struct ics_model *m, struct seg_entry *seg, const uint8_t *addr, uint32_t host,
-				   const struct ics_msg *msg, bool *is_new);
+				   const struct ics_msg *msg, struct ics_member_hint hint, bool *is_new);
 /* The group goes with its last member. */
 void ics_member_remove(struct ics_model *m, uint32_t i);
 void ics_host_set_mld_version(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint8_t version);

@@ -75,12 +75,13 @@ struct report {
 	const struct ics_msg *msg;
 	struct ics_mcast_change *out;
 	uint32_t host;
+	struct ics_member_hint hint; /* of the record at hand */
 };
 
 static struct ics_member *
 join(const struct report *r, const uint8_t *group, bool *is_new)
 {
-	struct ics_member *e = ics_member_join(r->m, r->seg, group, r->host, r->msg, is_new);
+	struct ics_member *e = ics_member_join(r->m, r->seg, group, r->host, r->msg, r->hint, is_new);
 
 	r->out->joined += *is_new;
 	return e;
@@ -174,37 +175,43 @@ take_record(const struct report *r, const struct ics_mld_record *rec)
 
 /* Step by step for all of them, so that the misses of one overlap with those of the others. */
 static void
-take_batch(const struct report *r, const struct ics_mld_record *rec, unsigned n)
+take_batch(struct report *r, const struct ics_mld_record *rec, unsigned n)
 {
+	struct ics_member_hint hint[AHEAD];
 	uint64_t hash[AHEAD];
 	struct {
 		struct ics_ip addr;
 		uint32_t segment;
 	} key = {.segment = r->seg->s.id};
 	const struct ics_mcast *c = r->m->mcast;
-	uint32_t group, member[2] = {0, r->host};
+	uint32_t member[2] = {0, r->host};
 
+	if (n == 1)
+		hint[0] = (struct ics_member_hint){0, 0};
 	for (unsigned i = 0; n > 1 && i < n; i++) {
 		key.addr = ics_ip_from6(rec[i].group);
 		hash[i] = ics_table_hash(&c->groups, &key);
 		ics_table_prefetch_bucket(&c->groups, hash[i]);
 	}
 	for (unsigned i = 0; n > 1 && i < n; i++)
-		(void)ics_table_prefetch_entry(&c->groups, hash[i]);
+		hint[i].group = ics_table_prefetch_entry(&c->groups, hash[i]);
 	for (unsigned i = 0; n > 1 && i < n; i++) {
-		group = ics_group_get(r->m, r->seg, rec[i].group);
-		member[0] = group;
+		if (!ics_group_is(r->m, hint[i].group, r->seg, rec[i].group))
+			hint[i].group = ics_group_get(r->m, r->seg, rec[i].group);
+		member[0] = hint[i].group;
 		hash[i] = ics_table_hash(&c->members, member);
 		ics_table_prefetch_bucket(&c->members, hash[i]);
 	}
 	for (unsigned i = 0; n > 1 && i < n; i++)
-		(void)ics_table_prefetch_entry(&c->members, hash[i]);
-	for (unsigned i = 0; i < n; i++)
+		hint[i].member = ics_table_prefetch_entry(&c->members, hash[i]);
+	for (unsigned i = 0; i < n; i++) {
+		r->hint = hint[i];
 		take_record(r, &rec[i]);
+	}
 }
 
 static void
-take_v2(const struct report *r)
+take_v2(struct report *r)
 {
 	unsigned n = ics_view_be16(r->msg->icmp, N_RECORDS_OFF), filled = 0;
 	uint32_t len = r->msg->rec->ilen, off = ICS_MLD2_RECORDS_OFF;
@@ -250,7 +257,7 @@ void
 ics_members_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t host,
 		  struct ics_mcast_change *out)
 {
-	struct report r = {m, seg, msg, out, host};
+	struct report r = {m, seg, msg, out, host, {0, 0}};
 	struct ics_host *h;
 
 	if (host == 0)
