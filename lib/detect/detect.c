@@ -51,10 +51,10 @@ struct ics_detectors {
 static void
 join_audiences(struct ics_detectors *s, struct ics_detector *d)
 {
-	for (unsigned class = 0; class < ICS_CLASS_COUNT; class ++) {
-		struct audience *a = &s->audience[class];
+	for (unsigned k = 0; k < ICS_CLASS_COUNT; k++) {
+		struct audience *a = &s->audience[k];
 
-		if (d->ops->classes >> class & 1)
+		if (d->ops->classes >> k & 1)
 			a->listener[a->n++] =
 				(struct listener){d->ops->message, d, d->ops->invalid_too, d->ops->once_in_loop};
 	}
