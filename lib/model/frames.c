@@ -17,6 +17,7 @@
  * with 20 copies a second or more would have shown; when its window in the repeat cache is over, all copies are told.
  */
 #define SAMPLES 4096
+#define SAMPLE_NS 1000000ull /* one in so long: in a flood a few tell as much as all */
 #define CLEAN_NS 300000000ull
 #define FEED_NS 1300000000ull
 #define SAMPLES_A_TURN 4
@@ -66,6 +67,7 @@ struct ics_frames {
 	struct ics_frame_count entry[SETS][WAYS];
 	struct census census[ICS_SEGMENTS_MAX];
 	struct sample sample[SAMPLES];
+	uint64_t next_sample_ns;
 	uint64_t newest, clean, feed; /* samples taken; of them looked at for copies; for the feed */
 	struct ics_frames_stats stats;
 };
@@ -453,8 +455,10 @@ ics_frames_heard(struct ics_model *m, const struct ics_segment *seg, const struc
 		e->smac = msg->smac;
 		e->class = rec->class;
 		e->multicast = multicast;
-		if (f->newest - f->feed < SAMPLES)
+		if (msg->ts_ns >= f->next_sample_ns && f->newest - f->feed < SAMPLES) {
+			f->next_sample_ns = msg->ts_ns + SAMPLE_NS;
 			f->sample[f->newest++ % SAMPLES] = (struct sample){e->hash, e->first_ns, seg->id};
+		}
 		note_speaker(&f->census[seg->id], &msg->smac, msg->ts_ns);
 	} else {
 		/* The shortest gap of several copies is at most their mean, which is all that is known of them here. */
