@@ -58,10 +58,12 @@ def unavailable():
 class Lab:
     numbers = itertools.count(1)
 
-    def __init__(self, tap=None):
-        """tap: (namespace, device) for the tap port, where it shall be another than the lab's own; must be there."""
+    def __init__(self, tap=None, number=0):
+        """tap: (namespace, device) for the tap port, where it shall be another than the lab's own; must be there. number:
+        from 0 to 255, of one LAN among several in the same view, which must not have the same MACs (mine())."""
         self.prefix = f"ics{os.getpid()}x{next(Lab.numbers)}"
         self.tap = tap
+        self.number = number
         self.dir = Path(tempfile.mkdtemp(prefix=self.prefix + "-"))
         self.namespaces = []
         self.processes = []
@@ -76,6 +78,13 @@ class Lab:
 
     def ns(self, name):
         return f"{self.prefix}-{name}"
+
+    def mine(self, text):
+        """MACs and addresses made from them, as in this file, in those of this LAN."""
+        n = f"{self.number:02x}"
+        for head, tail in (("02:00:00:", "00"), ("ff:fe", "00"), ("ff02::1:ff", "00")):
+            text = text.replace(f"{head}{tail}:", f"{head}{n}:")
+        return text
 
     def run(self, *cmd, ns=None, check=True, timeout=20):
         argv = (["ip", "netns", "exec", self.ns(ns)] if ns else []) + [str(c) for c in cmd]
@@ -148,11 +157,11 @@ class Lab:
         self.run("ip", "-n", self.tap[0], "link", "set", self.tap[1], "promisc", "on", "arp", "off", "up")
 
         self._namespace("rtr")
-        self._port("rtr", "eth0", ROUTER_MAC)
+        self._port("rtr", "eth0", self.mine(ROUTER_MAC))
         self.sysctl("rtr", net__ipv6__conf__all__forwarding=1, net__ipv6__conf__eth0__forwarding=1)
         self.run("ip", "-n", self.ns("rtr"), "link", "set", "eth0", "addrgenmode", "none")
         for name, mac in HOSTS.items():
-            self.add_host(name, mac)
+            self.add_host(name, self.mine(mac))
 
     # What the LAN does
 
@@ -184,7 +193,7 @@ class Lab:
 
     def _has_slaac(self, name):
         addr = self.run("ip", "-n", self.ns(name), "-6", "addr", "show", "dev", "eth0", "scope", "global").stdout
-        return HOST_GUA[name] in addr.replace("1::ff", "1:0:0:ff") and not self.tentative(name) and self.default_route(name)
+        return self.mine(HOST_GUA[name]) in addr.replace("1::ff", "1:0:0:ff") and not self.tentative(name) and self.default_route(name)
 
     def radvd_start(self, lifetime=RA_LIFETIME):
         conf = self.dir / "radvd.conf"

@@ -1,0 +1,317 @@
+"""What real routers and hosts do to each other at the first hop, with Linux kernels, radvd and keepalived: a router that
+restarts, dies, stops forwarding or reboots, renumbering, two routers that disagree, a virtual router that changes hands,
+privacy addresses, a duplicate address. icmpscope names what is wrong, once, and nothing else above info.
+
+Each happens in a LAN of its own, all at the same time, watched by one icmpscope (lan_group.py).
+"""
+
+import shutil
+import signal
+import time
+
+import lab
+import lan_group
+import pytest
+from conftest import program
+
+WHY_NOT = lab.unavailable()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+SECOND_LL, SECOND_MAC = "fe80::2", "02:00:00:00:00:02"
+VIRTUAL = "fe80::5"
+NEW_PREFIX = "2001:db8:2::/64"
+# What each scenario may last once its LAN is up.
+SECONDS = 60
+
+
+class Lan(lab.Lab):
+    def say(self, ns, text, file):
+        (self.dir / f"{file}-{ns}.conf").write_text(text)
+        return self.dir / f"{file}-{ns}.conf"
+
+    def advertise(self, ns, **changes):
+        """radvd in ns, or, when it runs there already, with another configuration."""
+        c = dict(hop_limit=64, managed="off", valid=86400, preferred=14400, more="") | changes
+        conf = self.say(ns, "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;"
+                        f" AdvDefaultLifetime 1800; AdvCurHopLimit {c['hop_limit']}; AdvManagedFlag {c['managed']};"
+                        f" AdvRASrcAddress {{ {SECOND_LL if ns == 'rt2' else lab.ROUTER_LL}; }};"
+                        f" prefix 2001:db8:1::/64 {{ AdvValidLifetime {c['valid']};"
+                        f" AdvPreferredLifetime {c['preferred']}; }}; {c['more']} }};\n", "radvd")
+        if ns in self.daemons:
+            self.daemons[ns].send_signal(signal.SIGHUP)
+        else:
+            self.daemons[ns] = self.start("radvd", "-n", "-C", conf, "-p", self.dir / f"radvd-{ns}.pid", "-m", "stderr",
+                                          ns=ns, log=self.dir / f"radvd-{ns}.log")
+
+    def end(self, ns, sig=signal.SIGTERM):
+        p = self.daemons.pop(ns)
+        if sig == signal.SIGKILL:
+            self.kill_children(p)
+        self.stop(p, sig)
+
+    def add_second_router(self):
+        self.add_host("rt2", self.mine(SECOND_MAC))
+        self.sysctl("rt2", net__ipv6__conf__all__forwarding=1, net__ipv6__conf__eth0__forwarding=1)
+        self.run("ip", "-n", self.ns("rt2"), "link", "set", "eth0", "addrgenmode", "none", "up")
+        self.run("ip", "-n", self.ns("rt2"), "addr", "add", f"{SECOND_LL}/64", "dev", "eth0")
+        lab.wait_for("the second router's address passes DAD", lambda: not self.tentative("rt2"), 10)
+
+    def bring_up(self):
+        self.daemons = {}
+        self.router_up()
+        self.before_hosts()
+        self.hosts_up()
+        self.wait_slaac(30)
+
+    def before_hosts(self):
+        self.advertise("rtr")
+
+    def addr(self, *args, ns):
+        return self.run("ip", "-n", self.ns(ns), "-6", "addr", *args).stdout
+
+    def probe_router(self):
+        """What a host does that wonders whether its router is alive."""
+        for name in lab.HOSTS:
+            self.run("ndisc6", "-1", "-q", lab.ROUTER_LL, "eth0", ns=name, check=False)
+
+
+# Each scenario: what happens, and the names that it must have.
+
+class Restart(Lan):
+    """radvd says goodbye and comes back two seconds later."""
+    expect = {"router_lifetime_zero"}
+
+    def play(self):
+        self.end("rtr")
+        lab.wait_for("hosts drop the gateway", lambda: not any(map(self.default_route, lab.HOSTS)), 5)
+        time.sleep(2)
+        self.advertise("rtr")
+        lab.wait_for("hosts have it again", lambda: all(map(self.default_route, lab.HOSTS)), 10)
+        time.sleep(10)
+
+    @staticmethod
+    def check(found):
+        (a,) = found["router_lifetime_zero"]
+        assert a["severity"] == "critical" and a["subject_mac"] == lab.ROUTER_MAC
+        assert "contradicted" in a["evidence_variants"] and a["state"] == "cleared"
+
+
+class Crash(Lan):
+    """radvd is killed and comes back soon enough for hosts not to notice."""
+    expect = set()
+
+    def play(self):
+        self.end("rtr", signal.SIGKILL)
+        time.sleep(8)
+        assert all(map(self.default_route, lab.HOSTS))
+        self.advertise("rtr")
+        time.sleep(5)
+
+
+class StopsForwarding(Lan):
+    """Forwarding is switched off under a running radvd, and on again. When radvd's timer falls between, it says so too."""
+    expect = {"router_flag_cleared"}
+    also = {"router_lifetime_zero"}
+
+    def play(self):
+        self.probe_router()
+        self.sysctl("rtr", net__ipv6__conf__all__forwarding=0, net__ipv6__conf__eth0__forwarding=0)
+        self.probe_router()
+        time.sleep(2)
+        self.sysctl("rtr", net__ipv6__conf__all__forwarding=1, net__ipv6__conf__eth0__forwarding=1)
+        self.probe_router()
+
+    @staticmethod
+    def check(found):
+        (a,) = found["router_flag_cleared"]
+        assert a["subject_mac"] == lab.ROUTER_MAC and a["evidence_victims"] == len(lab.HOSTS)
+        assert "sol_unicast" in a["evidence_variants"]
+
+
+class Reboot(Lan):
+    """The power is gone for some seconds: no goodbye, addresses probed anew, the first messages before forwarding is on."""
+    expect = set()
+
+    def play(self):
+        self.end("rtr", signal.SIGKILL)
+        self.run("ip", "-n", self.ns("rtr"), "link", "set", "eth0", "down")
+        self.sysctl("rtr", net__ipv6__conf__all__forwarding=0, net__ipv6__conf__eth0__forwarding=0)
+        time.sleep(3)
+        self.router_up_again()
+        self.probe_router()
+        time.sleep(1)
+        self.sysctl("rtr", net__ipv6__conf__all__forwarding=1, net__ipv6__conf__eth0__forwarding=1)
+        self.advertise("rtr")
+        time.sleep(5)
+
+    def router_up_again(self):
+        self.run("ip", "-n", self.ns("rtr"), "addr", "flush", "dev", "eth0")
+        self.run("ip", "-n", self.ns("rtr"), "link", "set", "eth0", "up")
+        for a in (lab.ROUTER_LL, lab.ROUTER_GUA):
+            self.run("ip", "-n", self.ns("rtr"), "addr", "add", f"{a}/64", "dev", "eth0")
+        lab.wait_for("the router's addresses pass DAD", lambda: not self.tentative("rtr"), 10)
+
+
+class Renumbering(Lan):
+    """The old prefix is taken away, a new one comes with the same message."""
+    expect = {"ra_prefix_withdrawn"}
+
+    def play(self):
+        self.advertise("rtr", valid=0, preferred=0, more=f"prefix {NEW_PREFIX} {{ }};")
+        lab.wait_for("hosts take the new prefix", lambda: all(
+            "2001:db8:2:" in self.addr("show", "dev", "eth0", ns=h) for h in lab.HOSTS), 15)
+        assert all("deprecated" in self.addr("show", "dev", "eth0", ns=h) for h in lab.HOSTS)
+        time.sleep(5)
+
+    @staticmethod
+    def check(found):
+        (a,) = found["ra_prefix_withdrawn"]
+        assert a["evidence_prefix"] == "2001:db8:1::/64" and a["variant"] == "withdrawn"
+
+
+class TwoRouters(Lan):
+    """Two routers, both there from the beginning, with different hop limits and opinions about DHCPv6."""
+    expect = {"ra_inconsistent"}
+
+    def before_hosts(self):
+        self.add_second_router()
+        self.advertise("rtr")
+        self.advertise("rt2", hop_limit=32, managed="on")
+
+    def play(self):
+        time.sleep(5)
+
+    @staticmethod
+    def check(found):
+        assert {a["severity"] for a in found["ra_inconsistent"]} == {"warn"}
+        (a,) = found["ra_inconsistent"]
+        for value in ("hop_limit=64", "hop_limit=32", "managed=0", "managed=1"):
+            assert value in a["says"]
+
+
+class Takeover(Lan):
+    """A virtual router (VRRP, RFC 9568) with its virtual MAC; the master dies, the backup takes over."""
+    expect = set()
+    tools = ("keepalived",)
+    vmac = True
+
+    def before_hosts(self):
+        self.add_second_router()
+        self.advertise("rtr")
+        self.keepalived("rtr", 110)
+        self.keepalived("rt2", 100)
+
+    def keepalived(self, ns, priority):
+        vmac = "use_vmac\n vmac_xmit_base" if self.vmac else ""
+        conf = self.say(ns, f"global_defs {{ vrrp_version 3\n router_id {ns}\n vrrp_garp_master_repeat 2\n }}\n"
+                        "vrrp_instance v6 { state BACKUP\n interface eth0\n virtual_router_id 6\n"
+                        f" priority {priority}\n advert_int 1\n native_ipv6\n {vmac}\n"
+                        f" virtual_ipaddress {{ {VIRTUAL}/64\n }} }}\n", "keepalived")
+        self.daemons["ka-" + ns] = self.start(
+            "keepalived", "-n", "-P", "-l", "-f", conf, "-p", self.dir / f"ka-{ns}.pid", "-r", self.dir / f"vrrp-{ns}.pid",
+            ns=ns, log=self.dir / f"ka-{ns}.log")
+
+    def holder(self):
+        return [ns for ns in ("rtr", "rt2") if f"{VIRTUAL}/" in self.addr("show", ns=ns)]
+
+    def play(self):
+        lab.wait_for("the master has the address", lambda: self.holder() == ["rtr"], 15)
+        assert self.ping("h1", VIRTUAL + "%eth0") and self.ping("h2", VIRTUAL + "%eth0")
+        self.end("ka-rtr", signal.SIGKILL)
+        self.run("ip", "-n", self.ns("rtr"), "link", "set", "eth0", "down")
+        lab.wait_for("the backup has the address", lambda: "rt2" in self.holder(), 15)
+        lab.wait_for("hosts reach it", lambda: self.ping("h1", VIRTUAL + "%eth0"), 15)
+        time.sleep(2)
+
+
+class TakeoverWithoutVirtualMac(Takeover):
+    """The same as many configure it, so that the address changes its MAC."""
+    vmac = False
+
+
+class PrivacyAddresses(Lan):
+    """A host that takes a new temporary address every few seconds, where once a day is usual."""
+    expect = {"host_temp_churn"}
+
+    def before_hosts(self):
+        super().before_hosts()
+        self.sysctl("h1", net__ipv6__conf__eth0__temp_prefered_lft=8, net__ipv6__conf__eth0__temp_valid_lft=20,
+                    net__ipv6__conf__eth0__use_tempaddr=2)
+
+    def play(self):
+        seen, end = set(), time.monotonic() + SECONDS
+        while len(seen) < 11:  # ten are enough for icmpscope, and seventeen would be too many for any host
+            assert time.monotonic() < end, f"the kernel made {len(seen)} addresses only"
+            lines = self.addr("show", "dev", "eth0", "scope", "global", ns="h1").splitlines()
+            seen |= {line.split()[1] for line in lines if "inet6" in line}
+            time.sleep(0.5)
+        time.sleep(2)
+
+    @staticmethod
+    def check(found):
+        (a,) = found["host_temp_churn"]
+        assert a["subject_mac"] == lab.HOSTS["h1"]
+
+
+class DuplicateAddress(Lan):
+    """A host is given an address that another one has."""
+    expect = {"dad_conflict"}
+    address = "2001:db8:1::77"
+
+    def play(self):
+        self.addr("add", self.address + "/64", "dev", "eth0", ns="h1")
+        lab.wait_for("the first one has it", lambda: not self.tentative("h1"), 10)
+        self.addr("add", self.address + "/64", "dev", "eth0", ns="h2")
+        lab.wait_for("the kernel of the second refuses it", lambda: "dadfailed" in self.addr("show", "dev", "eth0", ns="h2"), 10)
+        time.sleep(1)
+
+    @classmethod
+    def check(cls, found):
+        (a,) = found["dad_conflict"]
+        assert (a["variant"], a["severity"], a["subject_address"]) == ("answered", "warn", cls.address)
+        assert (a["evidence_asker_mac"], a["evidence_other_mac"]) == (lab.HOSTS["h2"], lab.HOSTS["h1"])
+
+
+SCENARIOS = [Restart, Crash, StopsForwarding, Reboot, Renumbering, TwoRouters, Takeover, TakeoverWithoutVirtualMac,
+             PrivacyAddresses, DuplicateAddress]
+
+
+def missing(scenario):
+    return [t for t in (*getattr(scenario, "tools", ()), "radvd", "ndisc6")
+            if not shutil.which(t, path="/usr/bin:/usr/sbin:/bin:/sbin")]
+
+
+@pytest.fixture(scope="module")
+def played(request):
+    """Scenario -> (its anomalies, what went wrong on the way or None)."""
+    program("icmpscope")
+    wanted = [i.callspec.params["scenario"] for i in request.session.items if i.module is request.module]
+    wanted = [s for s in wanted if not missing(s)]
+
+    def play(net):
+        try:
+            net.play()
+        except AssertionError as e:
+            return e
+        return None
+
+    with lan_group.lans(wanted, lambda net: net.bring_up()) as group:
+        trouble = group.each(play)
+        time.sleep(1)
+        return dict(zip(wanted, zip(group.by_port(), trouble)))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+def test_first_hop(scenario, request):
+    if missing(scenario):
+        pytest.skip(f"{', '.join(missing(scenario))} not installed (devtools/setup test)")
+    anomalies, trouble = request.getfixturevalue("played")[scenario]
+    print(*[f"{a['name']}/{a['variant']} {a['severity']} {a['state']} x{a['count']}: {a['says']}" for a in anomalies], sep="\n")
+    assert trouble is None, trouble
+    loud = {}
+    for a in anomalies:
+        if a["severity"] != "info":
+            loud.setdefault(a["name"], []).append(a)
+    assert set(loud) - getattr(scenario, "also", set()) == scenario.expect
+    if hasattr(scenario, "check"):
+        scenario.check(loud)
