@@ -206,11 +206,12 @@ behind_headers(void **state)
 
 /* The first fragment ends within a long header, the second one has the rest of it and the message. */
 static void
-in_two_fragments(void **state)
+make_fragments(const char *src, uint8_t id, struct packet *one, struct packet *two)
 {
 	struct packet whole = base_packet(BASE_ra), first = base_packet(BASE_ra), second = base_packet(BASE_ra);
-	struct rig *r = rig_for(EVASION, NULL);
 
+	set_src(&first, src);
+	set_src(&second, src);
 	set_len(&first, 0);
 	append_hex(&first, "3a03 0104 00000000"); /* 32 octets of destination options, of which 8 are here */
 	add_ext(&first, ICS_PROTO_FRAGMENT, "0000 0001 00000009");
@@ -224,14 +225,81 @@ in_two_fragments(void **state)
 	repair(&first);
 	repair(&second);
 	first.b[first.l3 + 40] = second.b[second.l3 + 40] = ICS_PROTO_DSTOPTS;
+	first.b[first.l3 + 40 + 7] = second.b[second.l3 + 40 + 7] = id;
 	/* repair() sums what it takes for a message; the type is what counts here. */
 	memcpy(second.b + second.l3 + 40 + 8 + 24, whole.b + whole.l4, 16);
 	first.raw = second.raw = true;
+	*one = first;
+	*two = second;
+}
+
+static void
+in_two_fragments(void **state)
+{
+	struct rig *r = rig_for(EVASION, NULL);
+	struct packet first, second;
+
+	make_fragments("fe80::1", 9, &first, &second);
 	feed(r, &first, T0);
 	assert_int_equal(count_anomalies(r), 0);
 	feed(r, &second, T0 + MS);
 	assert_finding(the_anomaly(r), EVASION, "fragmented", "critical");
 	assert_string_equal(fact_text(the_anomaly(r), "message"), "router advertisement");
+	rig_free(r);
+}
+
+/* Floods with RAs in fragments are floods, whether or not a switch or a model looks into them. */
+static void
+flood_in_fragments(void **state)
+{
+	struct packet first, second, atomic;
+	struct rig *r = rig_for(FLOOD, "detect.learn_s=0");
+	char addr[ICS_IP_STRLEN];
+
+	/* Five invented routers. */
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(count_anomalies(r), 0);
+		snprintf(addr, sizeof(addr), "fe80::f:%x", i);
+		make_fragments(addr, (uint8_t)i, &first, &second);
+		feed(r, &first, T0 + i * S);
+		feed(r, &second, T0 + i * S + MS);
+	}
+	assert_finding(the_anomaly(r), FLOOD, "routers", "critical");
+	assert_int_equal(fact_value(the_anomaly(r), "routers"), 5);
+	rig_free(r);
+
+	/* One sender at a high rate: each datagram counts once. */
+	r = rig_for(FLOOD, "detect.learn_s=0");
+	for (unsigned i = 0; i < 400; i++) {
+		make_fragments("fe80::f:1", (uint8_t)i, &first, &second);
+		feed(r, &first, T0 + i * 10 * MS);
+		feed(r, &second, T0 + i * 10 * MS + MS);
+		feed(r, &second, T0 + i * 10 * MS + 2 * MS);
+	}
+	assert_finding(the_anomaly(r), FLOOD, "rate", "critical");
+	assert_int_equal(fact_value(the_anomaly(r), "rate_max"), 100);
+	assert_int_equal(fact_value(the_anomaly(r), "routers"), 1);
+	rig_free(r);
+
+	/* Atomic fragments, which are whole messages. */
+	r = rig_for(FLOOD, "detect.learn_s=0");
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(count_anomalies(r), 0);
+		atomic = invented(i);
+		add_ext(&atomic, ICS_PROTO_FRAGMENT, "0000 0000 00000009");
+		feed(r, &atomic, T0 + i * S);
+	}
+	assert_finding(the_anomaly(r), FLOOD, "routers", "critical");
+	rig_free(r);
+
+	/* A single sender at an ordinary rate is none, however long it goes on. */
+	r = rig_for(FLOOD, "detect.learn_s=0");
+	for (unsigned i = 0; i < 200; i++) {
+		make_fragments("fe80::f:1", (uint8_t)i, &first, &second);
+		feed(r, &first, T0 + i * S);
+		feed(r, &second, T0 + i * S + MS);
+	}
+	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 }
 
@@ -378,6 +446,7 @@ main(void)
 		cmocka_unit_test(ordinary_routers),
 		cmocka_unit_test(behind_headers),
 		cmocka_unit_test(in_two_fragments),
+		cmocka_unit_test(flood_in_fragments),
 		cmocka_unit_test(chains_nobody_can_follow),
 		cmocka_unit_test(ordinary_headers_and_fragments),
 		cmocka_unit_test(hidden_by_many_macs),

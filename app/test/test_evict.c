@@ -90,6 +90,23 @@ test_flooded_segment_evicts_itself(void **state)
 	ics_engine_free(e);
 }
 
+/* Two segments with more than their share: who floods does not live on the other. */
+static void
+test_two_large_segments(void **state)
+{
+	struct ics_engine *e = engine();
+	uint64_t ts = T0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 50000; i++)
+		feed_ns(e, 10, 0x0a000000 + i, 1, ts += 1000);
+	for (uint32_t i = 0; i < ICS_HOSTS_MAX + 50000; i++)
+		feed_ns(e, 20, 0x14000000 + i, 1, ts += 1000);
+	assert_int_equal(on_vlan(e, 10)->hosts, 50000);
+	assert_int_equal(on_vlan(e, 20)->hosts, ICS_HOSTS_MAX - 50000);
+	ics_engine_free(e);
+}
+
 /* The same of addresses; and as long as there is room one segment may have all of it. */
 static void
 test_bindings(void **state)
@@ -139,17 +156,23 @@ test_flooder_evicts_itself(void **state)
 	ics_engine_free(e);
 }
 
-/* The nth router that never was a default router. */
 static void
-feed_nondefault(struct rig *r, unsigned n, uint64_t ts)
+feed_router(struct rig *r, unsigned n, unsigned lifetime_s, uint64_t ts)
 {
 	char addr[32], mac[32];
 	struct packet p;
 
 	snprintf(addr, sizeof(addr), "fe80::%x", 0x1000 + n);
 	snprintf(mac, sizeof(mac), "00:00:5e:00:54:%02x", n & 0xff);
-	p = ra_from(addr, mac, 0, 0);
+	p = ra_from(addr, mac, lifetime_s, 0);
 	feed(r, &p, ts);
+}
+
+/* The nth router that never was a default router. */
+static void
+feed_nondefault(struct rig *r, unsigned n, uint64_t ts)
+{
+	feed_router(r, n, 0, ts);
 }
 
 static bool
@@ -174,9 +197,11 @@ test_open_anomaly_keeps_its_router(void **state)
 	learn(r);
 	feed_base(r, BASE_inc_ra, T0 + 700 * S);
 	assert_int_equal(ics_model_router_find(m, 0, &key)->state, ICS_ROUTER_RETRACTED);
-	for (unsigned round = 0; round < 3; round++)
-		for (unsigned n = 0; n < 200; n++)
-			feed_nondefault(r, n, T0 + 701 * S + round * S + n * MS);
+	/* The others were default routers too, and later. */
+	for (unsigned n = 0; n < 200; n++) {
+		feed_router(r, n, 1800, T0 + 701 * S + n * MS);
+		feed_router(r, n, 0, T0 + 701 * S + n * MS);
+	}
 	assert_true(knows(r, "fe80::1"));
 	assert_true(ics_model_router_find(m, 0, &key)->held);
 	rig_free(r);
@@ -289,6 +314,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flooded_segment_evicts_itself),
+		cmocka_unit_test(test_two_large_segments),
 		cmocka_unit_test(test_bindings),
 		cmocka_unit_test(test_flooder_evicts_itself),
 		cmocka_unit_test(test_open_anomaly_keeps_its_router),

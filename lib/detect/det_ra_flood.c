@@ -27,6 +27,9 @@
 enum variant { ROUTERS, PREFIXES, RATE_HIGH };
 static const char *const names[] = {[ROUTERS] = "routers", [PREFIXES] = "prefixes", [RATE_HIGH] = "rate"};
 
+/* Senders of RAs in fragments that are remembered, so that one of them does not count as many. */
+#define STRANGERS 16
+
 struct talker {
 	struct ics_mac mac;
 	uint64_t n;
@@ -44,6 +47,8 @@ struct flood {
 	uint32_t prefixes[PREFIX_SLOTS];
 	struct ics_hll routers, values; /* different senders and prefixes, since the finding was opened */
 	struct talker top[TOP];
+	uint64_t stranger[STRANGERS]; /* senders of RAs in fragments, which the model does not learn; hashes */
+	unsigned n_strangers;
 };
 
 struct episode {
@@ -310,6 +315,48 @@ on_verdict(struct ics_detector *d, const struct ics_segment *seg, const struct i
 }
 
 static void
+note_new(struct flood *f, uint64_t now_ns)
+{
+	f->new_ns[f->n_new++ % ICS_ARRAY_LEN(f->new_ns)] = now_ns;
+}
+
+/* Hosts that assemble fragments against RFC 6980 take it for a router. */
+static void
+note_stranger(struct ics_detector *d, struct flood *f, const struct ics_ip *addr, uint64_t now_ns)
+{
+	uint64_t h = ics_hash(addr, sizeof(*addr), d->seed) | 1;
+
+	ics_hll_add(&f->routers, addr, sizeof(*addr));
+	for (unsigned i = 0; i < STRANGERS; i++)
+		if (f->stranger[i] == h)
+			return;
+	f->stranger[f->n_strangers++ % STRANGERS] = h;
+	note_new(f, now_ns);
+}
+
+/* An RA in fragments is a message to those hosts only; whoever floods with them counts all the same, each datagram once. */
+static void
+on_hidden(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type)
+{
+	uint64_t now = ics_model_clock(d->model)->now_ns;
+	struct flood *f;
+
+	if (type != ICS_ICMP6_RA || msg->later_fragment ||
+	    (msg->class == ICS_CLASS_nd_ra && (msg->strict || msg->lenient)))
+		return;
+	f = flood_get(d, seg->id);
+	if (f == NULL)
+		return;
+	note_rate(f, now, 1 + (uint64_t)msg->rec->repeats);
+	turn_slots(f, now);
+	if (msg->has_mac)
+		note_talker(f, &msg->smac);
+	if (ics_model_router_find(d->model, seg->id, &msg->src) == NULL)
+		note_stranger(d, f, &msg->src, now);
+	on_verdict(d, seg, msg, now);
+}
+
+static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	struct flood *f;
@@ -330,7 +377,9 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		note_talker(f, &msg->smac);
 	/* A router that the model has no room for is new each time. */
 	if (c->created || (!c->has_router && msg->strict))
-		f->new_ns[f->n_new++ % ICS_ARRAY_LEN(f->new_ns)] = now;
+		note_new(f, now);
+	else if (!c->has_router && (msg->rec->flags & ICS_REC_FRAGMENT))
+		note_stranger(d, f, &msg->src, now);
 	if (msg->strict) {
 		f->prefixes[f->slot % PREFIX_SLOTS] += c->new_prefixes;
 		ics_hll_add(&f->routers, &msg->src, sizeof(msg->src));
@@ -385,6 +434,7 @@ const struct ics_detector_ops ics_det_ra_flood = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.hidden = on_hidden,
 	.copies = on_copies,
 	.render = render,
 	.timer = on_timer,

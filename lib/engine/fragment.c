@@ -196,6 +196,7 @@ ics_engine_look_hidden(struct ics_engine *e, const struct ics_record *rec, struc
 			/* A datagram in one fragment stands for itself (RFC 6946 4). */
 			if ((f.start != 0 || f.more) && add_range(e, d, &f))
 				ics_engine_fire(e, ICS_REASON_ip6_frag_overlap, rec, frame);
+			msg.later_fragment = d->type != 0;
 			look_for_type(d, &f);
 			if (type == 0)
 				type = d->type;

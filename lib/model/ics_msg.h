@@ -56,6 +56,7 @@ struct ics_msg {
 	uint64_t frame_no; /* 0 where the source has none */
 	enum ics_class class;
 	bool strict, lenient, has_mac;
+	bool later_fragment; /* of a datagram whose message showed before; only what hides a message (fragments) has it */
 	bool cut; /* not all of the message was captured: an option that is not seen may be there */
 	struct ics_mac smac, dmac;
 	struct ics_ip src, dst;
