@@ -113,8 +113,8 @@ count(struct ics_detector *d, const struct ics_segment *seg, struct reporter *r,
 	char text[ICS_IP_STRLEN];
 
 	if (e == NULL) {
-		/* One voice: where a single reporter is to blame, not the segment too. */
-		if (!storms || (is_segment && st->by_reporter[seg->id] != 0))
+		/* One voice: where a single reporter is to blame, not the segment too, and the other way round. */
+		if (!storms || (is_segment ? st->by_reporter[seg->id] != 0 : d->shared->pmtu_flood[seg->id] != 0))
 			return NULL;
 		e = (struct episode *)ics_episode_open_as(d, seg, &r->addr, is_segment ? "segment" : "reporter",
 							  is_segment ? "all" : ics_ip_format(&r->addr, text));

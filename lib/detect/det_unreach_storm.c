@@ -23,6 +23,7 @@
 #define HOSTS_MAX 4096
 #define PORT_DNS 53
 /* Below are ports of services: what comes from there to above is an answer (RFC 6335 6). */
+#define COUNT_EVERY 64
 #define SEEN_SLOTS 1024
 #define SEEN_NS (600 * NS_PER_S)
 #define PORTS_OF_SERVICES 1024
@@ -329,9 +330,14 @@ look_at_host(struct ics_detector *d, const struct ics_msg *msg, const struct ics
 	if (e == NULL)
 		return true;
 	e->variants |= variants;
-	if (ics_hll_count(&h->targets) > e->fars)
-		e->fars = ics_hll_count(&h->targets);
-	e->hosts = e->variants & 1u << FLOOD ? ics_hll_count(&h->reporters) : 1;
+	/* Counting takes time: now and then is enough for evidence. */
+	if (variants != 0 || h->rate.n % COUNT_EVERY == 0) {
+		uint64_t n_targets = ics_hll_count(&h->targets);
+
+		if (n_targets > e->fars)
+			e->fars = n_targets;
+		e->hosts = e->variants & 1u << FLOOD ? ics_hll_count(&h->reporters) : 1;
+	}
 	if (h->rate.n > e->peak)
 		e->peak = h->rate.n;
 	/* It goes on while it brings a tenth of what makes one. */
@@ -344,16 +350,18 @@ look_at_host(struct ics_detector *d, const struct ics_msg *msg, const struct ics
 static void
 note_source(struct episode *e, const struct source *s, uint64_t ts_ns)
 {
-	uint64_t fars = ics_hll_count(&s->fars), hosts = ics_hll_count(&s->hosts);
-
 	if (s->rate.n * 10 >= LIMIT)
 		e->high_ns = ts_ns;
 	if (s->rate.n > e->peak)
 		e->peak = s->rate.n;
-	if (fars > e->fars)
-		e->fars = fars;
-	if (hosts > e->hosts)
-		e->hosts = hosts;
+	if (e->hosts == 0 || s->n % COUNT_EVERY == 0) {
+		uint64_t fars = ics_hll_count(&s->fars), hosts = ics_hll_count(&s->hosts);
+
+		if (fars > e->fars)
+			e->fars = fars;
+		if (hosts > e->hosts)
+			e->hosts = hosts;
+	}
 	if (s->hard > e->n_hard)
 		e->n_hard = s->hard;
 	if (s->seen + s->unseen != 0)

@@ -304,7 +304,8 @@ ics_path_heard(struct ics_model *m, const struct ics_segment *s, const struct ic
 	if (p == NULL)
 		in_flood = is_flooding(&m->paths, msg->ts_ns);
 	r = ics_reporter_get(m, key.context, &msg->src);
-	if (r == NULL)
+	/* One that only a flood speaks of is not remembered; who tells of a changed route comes before the flood. */
+	if (r == NULL && !in_flood)
 		r = reporter_make(m, key.context, &msg->src, msg->ts_ns);
 	out->reporter = r;
 	if (p == NULL) {
