@@ -20,6 +20,17 @@ EXCEPTIONS = {
         "raw/pcap-parser__wireshark_samples-test.pcap",
         "router_lifetime_zero",
     ): "the only router advertises lifetime 0 and nothing to use, every two minutes",
+    ("raw/python-libtrace__icmp-sample.pcap", "icmp_source_quench"): "a source quench",
+    ("raw/snabb__response-ipv4-icmp34-inet.pcap", "pmtu_bogus"): "MTU 737 for a packet of 52 octets",
+    ("raw/snabb__vlan-response-ipv4-icmp34-inet.pcap", "pmtu_bogus"): "the same with a tag",
+    ("raw/snabb__vlan-incoming-icmpv6-20pkttoobig-inet-OPE.pcap", "pmtu_bogus"): "MTU 777, which IPv6 does not have",
+    ("raw/suricata-verify__toobig.pcap", "pmtu_bogus"): "MTU 1200, which IPv6 does not have",
+    ("raw/yanet__014_nat64stateless_icmp_error-002-send.pcap", "pmtu_bogus"): "MTU 1000 for a packet of 36 octets",
+    ("raw/yanet__014_nat64stateless_icmp_error-007-send.pcap", "pmtu_bogus"): "MTU 1020, which IPv6 does not have",
+    (
+        "raw/yanet__056_balancer_icmp_rate_limit-001-send.pcap",
+        "unreach_storm",
+    ): "ten thousand errors in a second, made to test a rate limit",
 }
 QUIET = {"real": ("benign", "clean", "info"), "attack": ("benign", "tool-silent")}
 
