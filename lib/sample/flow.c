@@ -485,8 +485,8 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 	}
 	if ((e->side[0].flags | e->side[1].flags) & SIDE_WATCH)
 		return 0;
-	/* What small segments do is of interest, and not for every one of them. */
-	if (((e->side[0].flags | e->side[1].flags) & SIDE_SMALL) && (s->looks & 7) != 0)
+	/* Whether small segments arrive is of interest, and not for every one of them. */
+	if ((((e->side[0].flags | e->side[1].flags) & SIDE_SMALL) || x->acked_len == 0) && (s->looks & 7) != 0)
 		return 0;
 	if (g->payload != 0 && (!g->df || g->ip_len > s->conf.link_mtu))
 		return RECENT_LEN_MAX;

@@ -163,12 +163,27 @@ adapt(struct ics_sampler *s)
 	atomic_store_explicit(&s->rate_shift, s->shift, memory_order_relaxed);
 }
 
+/* Words of the epoch that had this one's bits before must be gone: each epoch empties an eighth of the table. */
+static void
+empty_recent(struct ics_sampler *s, uint64_t epoch_no)
+{
+	uint64_t n = epoch_no - s->epoch_no;
+
+	if (n >= EPOCHS) {
+		memset(s->recent, 0, sizeof(s->recent));
+		return;
+	}
+	for (; n > 0; n--, epoch_no--)
+		memset(s->recent + epoch_no % EPOCHS * (RECENT_SLOTS / EPOCHS), 0, sizeof(s->recent) / EPOCHS);
+}
+
 static void
 new_epoch(struct ics_sampler *s, uint64_t ts_ns)
 {
 	adapt(s);
+	empty_recent(s, ts_ns >> EPOCH_SHIFT);
 	s->epoch_no = ts_ns >> EPOCH_SHIFT;
-	s->epoch = (uint32_t)(s->epoch_no & 7) << RECENT_EPOCH_SHIFT;
+	s->epoch = (uint32_t)(s->epoch_no % EPOCHS) << RECENT_EPOCH_SHIFT;
 	s->minute = (uint16_t)(1 + ts_ns / NS_PER_MINUTE % 0xfff);
 	s->looks = s->sources = s->syns = s->records = 0;
 	ics_sample_flow_sweep(s, (uint32_t)(ts_ns / 1000000));

@@ -13,6 +13,7 @@
 #define RECENT_HASH 0xffff0000u
 #define RECENT_EPOCH 0x0000e000u
 #define RECENT_EPOCH_SHIFT 13
+#define EPOCHS 8
 #define EPOCH_SHIFT 30 /* of ns: about a second */
 
 /* (MAC, source) of data frames: 20 bits of the hash, 12 of the minute. */
