@@ -497,6 +497,93 @@ black_hole_on_host(void **state)
 	rig_free(r);
 }
 
+/* ---- with what the TCP sampler saw ---- */
+
+static struct ics_sample
+sample_of(unsigned kind, const char *src, const char *dst)
+{
+	return (struct ics_sample){
+		.kind = (uint8_t)kind,
+		.proto = 6,
+		.flags = ICS_SAMPLE_DF | (strchr(src, ':') != NULL ? ICS_SAMPLE_IP6 : 0),
+		.sport = 50000,
+		.dport = 443,
+		.src = ip_of(src),
+		.dst = ip_of(dst),
+	};
+}
+
+/* Only what fits is sent for five minutes: it is over, long before the quiet that nobody sees. */
+static void
+black_hole_obeyed(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = sample_of(ICS_SAMPLE_SUM, HOST4, FAR4);
+
+	for (unsigned t = 0; t <= 16; t += 4)
+		feed_base(r, BASE_fragneeded, T0 + t * S);
+	assert_int_equal(only(r, HOLE)->state, ICS_ANOMALY_OPEN);
+	s.max_len = 1492;
+	for (unsigned i = 1; i <= 5; i++)
+		feed_sample(r, &s, T0 + 16 * S + i * 59 * S);
+	ics_engine_tick(r->engine, T0 + 315 * S);
+	assert_int_equal(only(r, HOLE)->state, ICS_ANOMALY_OPEN);
+	ics_engine_tick(r->engine, T0 + 316 * S);
+	assert_int_equal(only(r, HOLE)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
+/* The router limits its messages, but the host is seen to go on. */
+static void
+black_hole_seen(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = sample_of(ICS_SAMPLE_RETX, HOST6, FAR6);
+
+	feed_base(r, BASE_ptb, T0);
+	s.len = 1500;
+	s.n = 3;
+	s.lasted_ms = 7000;
+	feed_sample(r, &s, T0 + 8 * S);
+	assert_finding(only(r, HOLE), HOLE, "ignored", "warn");
+	assert_int_equal(fact_value(only(r, HOLE), "sent_len"), 1500);
+	assert_int_equal(fact_value(only(r, HOLE), "messages"), 1);
+	rig_free(r);
+}
+
+static void
+no_black_hole_seen(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = sample_of(ICS_SAMPLE_RETX, HOST6, FAR6);
+
+	feed_base(r, BASE_ptb, T0);
+	/* Within moments; what fits; offload; another path; after five minutes, when probing is due. */
+	s.len = 1500;
+	s.n = 3;
+	s.lasted_ms = 4000;
+	feed_sample(r, &s, T0 + 4 * S);
+	s.len = 1492;
+	s.lasted_ms = 7000;
+	feed_sample(r, &s, T0 + 20 * S);
+	s.len = 32000;
+	feed_sample(r, &s, T0 + 30 * S);
+	s.len = 1500;
+	s.dst.b[15] ^= 1;
+	feed_sample(r, &s, T0 + 40 * S);
+	s.dst.b[15] ^= 1;
+	feed_sample(r, &s, T0 + 301 * S);
+	/* A minute that began before the message. */
+	s.kind = ICS_SAMPLE_SUM;
+	s.max_len = 1500;
+	for (unsigned i = 0; i < 3; i++) {
+		s.sport++;
+		feed_sample(r, &s, T0 + (40 + i) * S);
+	}
+	assert_int_equal(count_of(r, HOLE), 0);
+	rig_free(r);
+}
+
 /* ---- pmtu_mss_advice ---- */
 
 static void
@@ -536,6 +623,51 @@ advice(void **state)
 	assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_OPEN);
 	ics_engine_tick(r->engine, T0 + 702 * S + 86400 * S);
 	assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
+/* The clamp was seen to work for an hour. */
+static void
+advice_followed(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = sample_of(ICS_SAMPLE_SYN, HOST4, "198.51.101.9");
+
+	tell_fars(r, 3, T0);
+	ics_engine_tick(r->engine, T0 + 602 * S);
+	s.mss = 1452;
+	feed_sample(r, &s, T0 + 700 * S);
+	/* One that is not clamped begins it anew; one to elsewhere does not. */
+	s.mss = 1460;
+	feed_sample(r, &s, T0 + 1000 * S);
+	s.mss = 1452;
+	feed_sample(r, &s, T0 + 1100 * S);
+	s.mss = 1460;
+	s.dst = ip_of("198.51.7.9");
+	feed_sample(r, &s, T0 + 1200 * S);
+	ics_engine_tick(r->engine, T0 + 1100 * S + 3599 * S);
+	assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_OPEN);
+	ics_engine_tick(r->engine, T0 + 1100 * S + 3600 * S);
+	assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
+/* A black hole that nobody tells of is advised about by its far network. */
+static void
+advice_silent(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_hole h = {
+		.host = ip_of(HOST4), .far = ip_of(FAR4), .kind = ICS_HOLE_SILENT, .mtu = 1400, .lost = 1500};
+	struct ics_segment_key k = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
+
+	h.context = ics_path_context(&k);
+	feed_base(r, BASE_ra, T0);
+	ics_hole_set(ics_engine_model(r->engine), &h);
+	assert_finding(only(r, ADVICE), ADVICE, "black_hole", "info");
+	assert_string_equal(only(r, ADVICE)->subject[0].key, "far_prefix");
+	assert_int_equal(fact_value(only(r, ADVICE), "mss4"), 1360);
+	assert_int_equal(fact_value(only(r, ADVICE), "mss6"), 1340);
 	rig_free(r);
 }
 
@@ -627,7 +759,12 @@ main(void)
 		cmocka_unit_test(black_hole_nat),
 		cmocka_unit_test(black_hole_datagrams),
 		cmocka_unit_test(black_hole_on_host),
+		cmocka_unit_test(black_hole_obeyed),
+		cmocka_unit_test(black_hole_seen),
+		cmocka_unit_test(no_black_hole_seen),
 		cmocka_unit_test(advice),
+		cmocka_unit_test(advice_followed),
+		cmocka_unit_test(advice_silent),
 		cmocka_unit_test(no_advice),
 		cmocka_unit_test(incident),
 	};

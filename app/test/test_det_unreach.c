@@ -147,6 +147,60 @@ server(void **state)
 	rig_free(r);
 }
 
+/* A worker's sampler that saw one flow a second for half a minute: what it did not see was not there. */
+static struct ics_sampler *
+sampler_of(struct ics_samplers *set)
+{
+	static const struct ics_sample_conf conf = {.filter_bits = ICS_SAMPLE_FILTER_MIN, .link_mtu = 1500, .seed = 7};
+	struct ics_sampler *s = ics_sampler_init(&conf, NULL);
+	struct packet p = base_packet(BASE_unreach4);
+	uint8_t class = ICS_CLASS_ip4_other;
+
+	assert_non_null(s);
+	p.b[p.l3 + 9] = 17;
+	set_src(&p, HOST4);
+	set_dst(&p, FAR4);
+	for (unsigned i = 0; i < 30; i++) {
+		struct ics_frame f = {p.b, p.len, p.len, ICS_VLAN_NONE, ICS_LINK_ETHERNET};
+
+		p.b[p.l4 + 1] = (uint8_t)i; /* source port */
+		ics_sample_burst(s, &f, &class, 1, T0 + i * S);
+	}
+	set->n = 1;
+	set->at[0] = s;
+	return s;
+}
+
+/* Our addresses are forged elsewhere: a hundred of them are told about packets that never left. */
+static void
+backscatter(void **state)
+{
+	for (unsigned sees_them = 0; sees_them < 2; sees_them++) {
+		struct rig *r = rig_new(NULL);
+		struct ics_samplers set = {0};
+		struct ics_sampler *s = sampler_of(&set);
+		struct ics_sample data = {
+			.kind = ICS_SAMPLE_HOSTDATA, .proto = 6, .src = ip_of(HOST4), .dst = ip_of(FAR4)};
+
+		ics_engine_set_samplers(r->engine, &set, NULL);
+		feed_base(r, BASE_ra, T0 + 28 * S);
+		if (sees_them == 1)
+			feed_sample(r, &data, T0 + 29 * S);
+		unreach(r, 400, 40, 200, 100, T0 + 30 * S);
+		if (sees_them == 1) {
+			assert_finding(only(r, STORM), STORM, "backscatter", "warn");
+			assert_int_equal(fact_value(only(r, STORM), "unseen_percent"), 100);
+			assert_in_range(fact_value(only(r, STORM), "hosts"), 80, 120);
+			assert_string_equal(only(r, STORM)->subject[0].text, REPORTER4);
+		} else {
+			/* A tap that carries one direction only knows nothing of what left. */
+			assert_int_equal(count_of(r, STORM), 0);
+		}
+		rig_free(r);
+		ics_sampler_free(s);
+	}
+}
+
 static void
 hard_error(void **state)
 {
@@ -234,7 +288,9 @@ prohibited(void **state)
 		for (unsigned i = 0; i < 9; i++)
 			feed(r, &p, T0 + i * 40 * S);
 		assert_int_equal(count_of(r, ADMIN), 0);
-		for (unsigned i = 9; i < 12; i++)
+		feed(r, &p, T0 + 9 * 40 * S);
+		assert_int_equal(count_of(r, ADMIN), 1);
+		for (unsigned i = 10; i < 12; i++)
 			feed(r, &p, T0 + i * 40 * S);
 		a = only(r, ADMIN);
 		assert_finding(a, ADMIN, "policy", "info");
@@ -350,11 +406,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quench),     cmocka_unit_test(no_quench),      cmocka_unit_test(storm),
-		cmocka_unit_test(scan),       cmocka_unit_test(flood),          cmocka_unit_test(server),
-		cmocka_unit_test(hard_error), cmocka_unit_test(no_storm),       cmocka_unit_test(storm_copies),
-		cmocka_unit_test(prohibited), cmocka_unit_test(not_prohibited), cmocka_unit_test(culprit),
-		cmocka_unit_test(loop),       cmocka_unit_test(no_loop),
+		cmocka_unit_test(quench),       cmocka_unit_test(no_quench),  cmocka_unit_test(storm),
+		cmocka_unit_test(scan),         cmocka_unit_test(flood),      cmocka_unit_test(backscatter),
+		cmocka_unit_test(server),       cmocka_unit_test(hard_error), cmocka_unit_test(no_storm),
+		cmocka_unit_test(storm_copies), cmocka_unit_test(prohibited), cmocka_unit_test(not_prohibited),
+		cmocka_unit_test(culprit),      cmocka_unit_test(loop),       cmocka_unit_test(no_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,7 +305,7 @@ copies_count(void **state)
 	rig_free(r);
 }
 
-/* 300,000 forged messages about as many paths, from as many reporters: true rows stay, whether heard once before, heard
+/* 300,000 forged messages about as many paths, half of them from as many reporters, half from four: true rows stay, whether heard once before, heard
  * again, or known by their reporter; the table stays small, and all that did not find room is counted.
  */
 static void
@@ -331,7 +331,10 @@ flood(void **state)
 
 		snprintf(addr, sizeof(addr), "2001:db8:%x:%x::1", 0x1000 + i / 65536, i % 65536);
 		quote_far(&forged, addr);
-		snprintf(addr, sizeof(addr), "2001:db8:%x:%x::2", 0x2000 + i / 65536, i % 65536);
+		if (i % 2 == 0)
+			snprintf(addr, sizeof(addr), "2001:db8:%x:%x::2", 0x2000 + i / 65536, i % 65536);
+		else
+			snprintf(addr, sizeof(addr), "2001:db8:2000::%x", i % 8);
 		set_src(&forged, addr);
 		feed(r, &forged, T0 + 10 * S + i * (S / 100000));
 	}

@@ -109,4 +109,29 @@ path_of(struct rig *r, const char *host, const char *far)
 	return ics_path_find(ics_engine_model(r->engine), ics_path_context(&k), &h, &f, ICS_PATH_CLASSES);
 }
 
+/* What the TCP sampler tells, as a record of its own. */
+static inline void
+feed_sample(struct rig *r, const struct ics_sample *s, uint64_t ts_ns)
+{
+	struct packet p = base_packet(ics_ip6_is_v4mapped(s->src.b) ? BASE_fragneeded : BASE_ptb);
+	uint8_t bytes[sizeof(*s) + ICS_SAMPLE_FRAME_MAX];
+	struct ics_record rec = {
+		.ts_ns = ts_ns,
+		.frame_hash = ts_ns | 1,
+		.class = ICS_RECORD_SAMPLE,
+		.flags = ICS_REC_STRICT,
+		.encap = ICS_LINK_ETHERNET << 5,
+		.vlan_outer = ICS_VLAN_NONE,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.cap_len = sizeof(*s) + 64,
+		.wire_len = 64,
+	};
+
+	memcpy(bytes, s, sizeof(*s));
+	memcpy(bytes + sizeof(*s), p.b, 64);
+	r->frame_no++;
+	ics_engine_feed(r->engine, &rec, (struct ics_view){bytes, rec.cap_len}, r->frame_no);
+}
+
 #endif
