@@ -283,6 +283,16 @@ host_that_does_not_fall_back(void **state)
 	assert_string_equal(fact_text(the_anomaly(r), "variants"), "forced_v1,v2_under_v1");
 	assert_string_equal(fact_text(the_anomaly(r), "v2_host"), "02:00:00:00:00:01");
 	rig_free(r);
+
+	/* In between nobody asked in version 1: it had gone back to version 2, as it may. */
+	r = rig_watching(VERSION, NULL);
+	feed(r, &q, T0);
+	feed_report(r, 2, 1, 0, T0 + S);
+	feed(r, &q, T0 + 700 * S);
+	feed_report(r, 2, 1, 0, T0 + 701 * S);
+	assert_int_equal(count_anomalies(r), 2);
+	assert_string_equal(fact_text(nth_anomaly(r, 2), "variants"), "forced_v1");
+	rig_free(r);
 }
 
 int

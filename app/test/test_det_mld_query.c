@@ -287,6 +287,15 @@ ordinary_queriers(void **state)
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
+	/* Eight seconds more or less are no contradiction, nine are. */
+	robust = query_of(2, Q1, MAC_Q1, 10000, 30, 2);
+	r = rig_watching(ANOMALY, NULL);
+	t = feed_every(r, &robust, 8, T0, 38 * S);
+	assert_int_equal(count_anomalies(r), 0);
+	feed_every(r, &robust, 3, t + 39 * S, 39 * S);
+	assert_finding(the_anomaly(r), ANOMALY, "qqic_mismatch", "warn");
+	rig_free(r);
+
 	/* A mirror delivers everything twice. */
 	r = rig_watching(ANOMALY, NULL);
 	for (unsigned i = 0; i < 8; i++)
@@ -366,7 +375,10 @@ one_that_yields(void **state)
 	/* fe80::5 starts on a segment that fe80::1 looks after, and hears of it with the next query. */
 	feed_every(r, &q1, 2, T0, 125 * S);
 	feed_every(r, &q5, 2, T0 + 130 * S, 31 * S);
-	feed_every(r, &q1, 4, T0 + 250 * S, 125 * S);
+	feed(r, &q1, T0 + 250 * S);
+	/* Its last one was on the way already. */
+	feed(r, &q5, T0 + 251 * S);
+	feed_every(r, &q1, 4, T0 + 375 * S, 125 * S);
 	assert_int_equal(count_anomalies(r), 0);
 	rig_free(r);
 
