@@ -173,12 +173,32 @@ answer_query(struct sim *s, void *who, uint64_t arg)
 	sim_send(s, &p, 0);
 }
 
+/* Routers listen too, the one that asks among them. */
+static void
+router_answers(struct sim *s, void *who, uint64_t arg)
+{
+	struct sim_router *r = who;
+	struct ics_ip groups[] = {sim_solicited_node(&r->ll), all_routers};
+	struct sim_packet p;
+
+	(void)arg;
+	begin(&p, r->link, &r->mac, &r->ll, &all_reports);
+	sim_icmp(&p, ICS_ICMP6_MLD2_REPORT, 0, ICS_ARRAY_LEN(groups));
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(groups); i++)
+		put_record(&p, SIM_MLD_IS_EXCLUDE, &groups[i]);
+	sim_send(s, &p, 0);
+}
+
 static void
 general_query(struct sim *s, void *who, uint64_t startup_left)
 {
 	struct sim_router *r = who;
 
 	query(s, r, NULL, RESPONSE_MS, 0);
+	for (unsigned i = 0; i < r->link->n_routers; i++)
+		if (r->link->router[i].up)
+			sim_after(s, sim_below(s, RESPONSE_NS), router_answers, &r->link->router[i], 0,
+				  &r->link->router[i].life);
 	for (unsigned i = 0; i < s->n_hosts; i++)
 		if (s->host[i].up && s->host[i].link == r->link && s->host[i].n_addrs != 0)
 			sim_after(s, sim_below(s, RESPONSE_NS), answer_query, &s->host[i], 0, &s->host[i].life);
