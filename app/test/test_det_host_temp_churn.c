@@ -97,6 +97,9 @@ ordinary_life(void **state)
 	for (unsigned i = 50; i < 60; i++)
 		take_address(r, MAC_H, random_address(1, i, addr), T0 + 2400 * S + i * S);
 	assert_int_equal(fact_value(the_anomaly(r), "mac_churn"), 40);
+	/* Of the segment it is a figure of its own, which ends with it. */
+	assert_int_equal(ics_segment_mac_churn(ics_model_segment(ics_engine_model(r->engine), 0), T0 + HOUR), 40);
+	assert_int_equal(ics_segment_mac_churn(ics_model_segment(ics_engine_model(r->engine), 0), T0 + 3 * HOUR), 0);
 	rig_free(r);
 
 	/* Addresses by number, from the MAC, and link-local ones are not made up. */

@@ -480,6 +480,40 @@ test_widest_anomaly(void **state)
 	assert_non_null(item("hex_8"));
 }
 
+/* A mark, and nothing else: the cursor of followers shows it once. */
+static void
+test_acknowledge(void **state)
+{
+	struct ics_anomaly_store *s = ics_engine_anomalies(t.engine);
+	const struct ics_anomaly *a = ics_anomaly_next(s, 0);
+	struct ics_anomaly before, after;
+	char id[32];
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)a->id);
+	before = *a;
+	assert_false(before.acked);
+	ask("/icmpscope/anomaly/ack", id);
+	assert_int_equal(number("acked"), 1);
+	assert_int_equal(number("id"), before.id);
+	ask("/icmpscope/anomaly/info", id);
+	assert_int_equal(number("acked"), 1);
+	after = *ics_anomaly_get(s, before.id);
+	if (before.state == ICS_ANOMALY_OPEN)
+		assert_true(after.seq > before.seq);
+	else
+		assert_int_equal(after.seq, before.seq);
+	/* Again: no news. */
+	ask("/icmpscope/anomaly/ack", id);
+	assert_int_equal(ics_anomaly_get(s, before.id)->seq, after.seq);
+	after.acked = false;
+	after.seq = before.seq;
+	assert_memory_equal(&after, &before, sizeof(before));
+	ask("/icmpscope/anomaly/ack", "999999999");
+	assert_non_null(item("error"));
+	ask("/icmpscope/anomaly/ack", NULL);
+	assert_non_null(item("error"));
+}
+
 static void
 test_anomaly_pages_hold_every_row_once(void **state)
 {
@@ -1089,6 +1123,7 @@ main(void)
 		cmocka_unit_test(test_commands_are_telemetrys),
 		cmocka_unit_test(test_text_is_cut_and_cleaned),
 		cmocka_unit_test(test_full_dict_says_so),
+		cmocka_unit_test(test_acknowledge),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -35,6 +35,7 @@ struct ics_anomaly {
 	const char *variant;  /* static */
 	enum ics_severity severity;
 	enum ics_anomaly_state state;
+	bool acked;   /* an operator has seen it; says nothing more */
 	bool muted;   /* under maintenance: recorded, raises nothing */
 	bool lenient; /* proven only by messages that a conforming receiver discards */
 	struct ics_segment_key segment;
@@ -68,6 +69,9 @@ void ics_anomaly_changed(struct ics_anomaly_store *s, struct ics_anomaly *a);
 /* After ics_anomaly_note_frame() without a change that followers need to see at once: copies of the frame find it. */
 void ics_anomaly_touch(struct ics_anomaly_store *s, struct ics_anomaly *a);
 void ics_anomaly_clear(struct ics_anomaly_store *s, struct ics_anomaly *a, uint64_t now_ns);
+
+/* An operator has seen it: followers are told of an open one. False: it is not kept. */
+bool ics_anomaly_acknowledge(struct ics_anomaly_store *s, uint64_t id);
 
 /* Facts: set replaces a fact of the same key; a full list drops the fact and returns -ENOSPC. */
 int ics_fact_set_uint(struct ics_anomaly *a, const char *key, uint64_t v);

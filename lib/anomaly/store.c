@@ -284,3 +284,17 @@ ics_anomaly_stats(const struct ics_anomaly_store *s, struct ics_anomaly_stats *o
 		out->open += n != NULL && n->a.state == ICS_ANOMALY_OPEN && !n->a.muted;
 	}
 }
+
+bool
+ics_anomaly_acknowledge(struct ics_anomaly_store *s, uint64_t id)
+{
+	struct ics_anomaly *a = (struct ics_anomaly *)ics_anomaly_get(s, id);
+
+	if (a == NULL)
+		return false;
+	/* Cleared ones stay in the order in which they were cleared. */
+	if (!a->acked && a->state == ICS_ANOMALY_OPEN)
+		ics_anomaly_changed(s, a);
+	a->acked = true;
+	return true;
+}

@@ -35,16 +35,9 @@ struct tracked {
 	struct arrivals in;
 };
 
-/* MACs that were made up for this network, new ones by the hour: who changes those has few addresses on each. */
-struct mac_churn {
-	uint64_t start_ns;
-	uint32_t n, before;
-};
-
 struct state {
 	struct ics_table tracked;
 	uint64_t evictions;
-	struct mac_churn macs[ICS_SEGMENTS_MAX];
 };
 
 struct count {
@@ -182,21 +175,6 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_say(a, " Update its system or network driver, or disable temporary addresses there.");
 }
 
-static void
-note_mac(struct state *s, const struct ics_msg *msg, const struct ics_change *c)
-{
-	struct mac_churn *m = &s->macs[c->segment->id];
-
-	if (!c->new_host || !(msg->smac.b[0] & 2))
-		return;
-	if (msg->ts_ns >= m->start_ns + HOUR_NS) {
-		m->before = msg->ts_ns < m->start_ns + 2 * HOUR_NS ? m->n : 0;
-		m->n = 0;
-		m->start_ns = msg->ts_ns;
-	}
-	m->n++;
-}
-
 /* Whether this is an address that was not there before, as opposed to one that the tap had not heard of. Who is seen to
  * ask before it takes an address always does.
  */
@@ -264,7 +242,6 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	struct ics_ip key;
 	bool after_rs;
 
-	note_mac(s, msg, c);
 	if (!is_arrival(d, msg, c))
 		return;
 	after_rs = c->host->last_rs_ns != 0 && msg->ts_ns < c->host->last_rs_ns + RS_NS;
@@ -290,7 +267,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	if (e->now.hour > e->most.hour || (e->most.hour <= PER_HOUR && e->now.day > e->most.day))
 		e->most = e->now;
 	e->hint = (c->host->flags & (ICS_HOST_PROXY | ICS_HOST_HYPERVISOR)) != 0;
-	e->mac_churn = s->macs[c->segment->id].n + s->macs[c->segment->id].before;
+	e->mac_churn = ics_segment_mac_churn(c->segment, msg->ts_ns);
 	e->shown[e->n_shown++ % SHOWN] = b->addr;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &b->addr, &e->mac);
 	ics_episode_update(&e->ep, msg,

@@ -68,6 +68,7 @@ void tel_detector_table(const struct ics_export_source *src, const char *params,
 void tel_anomaly_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_anomaly_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_anomaly_table(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_anomaly_ack(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_anomaly_evidence(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_neighbor.c */
 void tel_neighbor_list(const struct ics_export_source *src, const char *params, struct reply *r);

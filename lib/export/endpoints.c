@@ -33,6 +33,7 @@ static const struct endpoint endpoints[] = {
 	TABLE(detector, "row number"),
 	FAMILY(anomaly, "Ids of the anomalies that are kept", "ID"),
 	TABLE(anomaly, "sequence number"),
+	{"/icmpscope/anomaly/ack", "Marks an anomaly as seen by an operator. Parameters: ID", tel_anomaly_ack},
 	{"/icmpscope/anomaly/evidence", "The frame that opened an anomaly, in hexadecimal. Parameters: ID",
 	 tel_anomaly_evidence},
 	FAMILY(neighbor, "Places of the addresses and who holds them", "ID"),

@@ -10,7 +10,7 @@
 
 static const struct reply_column columns[] = {
 	{"id", false},       {"seq", false},     {"name", true},   {"variant", true}, {"severity", true},
-	{"state", true},     {"muted", false},   {"port", false},  {"vlan", true},    {"subject", true},
+	{"state", true},     {"muted", false},   {"acked", false},  {"port", false},  {"vlan", true},    {"subject", true},
 	{"first_ns", false}, {"last_ns", false}, {"count", false}, {"says", true},
 };
 
@@ -125,6 +125,7 @@ tel_anomaly_info(const struct ics_export_source *src, const char *params, struct
 	reply_text(r, "severity", "%s", ics_severity_name(a->severity));
 	reply_text(r, "state", "%s", state_name(a));
 	reply_uint(r, "muted", a->muted);
+	reply_uint(r, "acked", a->acked);
 	reply_uint(r, "lenient", a->lenient);
 	reply_text(r, "rfc", "%s", a->rfc != NULL ? a->rfc : "");
 	reply_text(r, "where", "%s", ics_report_segment(&a->segment, where));
@@ -140,6 +141,19 @@ tel_anomaly_info(const struct ics_export_source *src, const char *params, struct
 	for (unsigned i = 0; i < a->n_frames; i++)
 		if (a->frame_no[i] != 0)
 			reply_uint_n(r, "frame", i, a->frame_no[i]);
+}
+
+/* The one thing that the socket changes: a mark for other operators. */
+void
+tel_anomaly_ack(const struct ics_export_source *src, const char *params, struct reply *r)
+{
+	const struct ics_anomaly *a = by_id(src, params, r);
+
+	if (a == NULL)
+		return;
+	ics_anomaly_acknowledge(ics_engine_anomalies(src->engine), a->id);
+	reply_uint(r, "id", a->id);
+	reply_uint(r, "acked", a->acked);
 }
 
 void
@@ -188,6 +202,7 @@ put_row(const struct ics_anomaly *a, struct reply *r)
 	reply_cell_text(r, "%s", ics_severity_name(a->severity));
 	reply_cell_text(r, "%s", state_name(a));
 	reply_cell(r, a->muted);
+	reply_cell(r, a->acked);
 	reply_cell(r, a->segment.port);
 	reply_cell_text(r, "%s", segment_vlan(&a->segment, vlan));
 	reply_cell_text(r, "%s", subject);

@@ -22,6 +22,7 @@ static const struct reply_column columns[] = {
 	{"mld_pps", false},
 	{"table_used", false},
 	{"table_cap", false},
+	{"mac_churn", false},
 };
 
 static uint64_t
@@ -79,6 +80,7 @@ tel_segment_info(const struct ics_export_source *src, const char *params, struct
 	reply_uint(r, "default_routers", s->default_routers);
 	reply_uint(r, "hosts", s->hosts);
 	reply_uint(r, "bindings", s->bindings);
+	reply_uint(r, "mac_churn", ics_segment_mac_churn(s, ics_model_now_ns(m)));
 	reply_text(r, "querier", "%s", querier(m, s->id, ip));
 	reply_uint(r, "mld_version",
 		   ics_queriers_is_v1(ics_model_queriers(m, s->id), ics_model_clock(m)->now_ns) ? 1 : 2);
@@ -124,6 +126,7 @@ tel_segment_table(const struct ics_export_source *src, const char *params, struc
 		reply_cell(r, ics_segment_mld_pps(s, ics_model_now_ns(m)));
 		reply_cell(r, ics_model_table_used(m, s->key.port));
 		reply_cell(r, ics_model_table_cap(m));
+		reply_cell(r, ics_segment_mac_churn(s, ics_model_now_ns(m)));
 		if (!reply_row_end(r))
 			break;
 	}

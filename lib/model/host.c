@@ -171,6 +171,28 @@ make_room_for_binding(struct ics_model *m, const struct seg_entry *seg)
 	return m->bindings.count < ICS_BINDINGS_MAX;
 }
 
+#define CHURN_NS 3600000000000ull
+
+/* A station that changes its MAC for privacy is a new one to everybody. */
+static void
+note_made_up(struct ics_segment *seg, uint64_t ts_ns)
+{
+	if (ts_ns >= seg->mac_churn.start_ns + CHURN_NS) {
+		seg->mac_churn.before = ts_ns < seg->mac_churn.start_ns + 2 * CHURN_NS ? seg->mac_churn.n : 0;
+		seg->mac_churn.n = 0;
+		seg->mac_churn.start_ns = ts_ns;
+	}
+	seg->mac_churn.n++;
+}
+
+uint32_t
+ics_segment_mac_churn(const struct ics_segment *seg, uint64_t now_ns)
+{
+	uint64_t age = now_ns - seg->mac_churn.start_ns;
+
+	return age < CHURN_NS ? seg->mac_churn.n + seg->mac_churn.before : age < 2 * CHURN_NS ? seg->mac_churn.n : 0;
+}
+
 uint32_t
 ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint)
 {
@@ -194,6 +216,8 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 				       (ics_model_is_shared_mac(m, &msg->smac) ? ICS_HOST_FHRP : 0);
 		host_at(m, i)->routes_base = seg->s.routes_created;
 		m->change->new_host = true;
+		if ((msg->smac.b[0] & 2) != 0 && !ics_model_is_shared_mac(m, &msg->smac))
+			note_made_up(&seg->s, msg->ts_ns);
 		seg->s.hosts++;
 	}
 	h = host_at(m, i);

@@ -43,6 +43,11 @@ struct ics_segment {
 	uint32_t routes_created; /* automatic routes that its hosts were given since start */
 	uint32_t
 		router_hosts; /* of the hosts: MACs that acted as routers (sent an RA, or an NA with the router flag) */
+	/* New MACs that were made up for this network (locally administered): in this hour since the first, and the one before. */
+	struct {
+		uint64_t start_ns;
+		uint32_t n, before;
+	} mac_churn;
 	uint64_t dads;        /* detections of duplicate addresses that began */
 	struct ics_mcast_load mcast;
 	/* MLD messages, queries included: of the ten seconds that began at start_ns, and of those before. */
@@ -104,7 +109,7 @@ struct ics_host {
 	uint16_t flags;
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
 	uint64_t first_ns, last_ns, last_rs_ns, last_dad_ns;
-	uint64_t last_data_ns;         /* data that it sent, to about a minute; 0: none seen, or the sampler is off */
+	uint64_t last_data_ns;             /* data that it sent, to about a minute; 0: none seen, or the sampler is off */
 	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
 	uint32_t n_proven;             /* likewise */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
@@ -246,13 +251,13 @@ struct ics_change {
 	 */
 	bool sender_was_host;
 	uint32_t new_prefixes, prefixes_before;
-	uint64_t source_first_ns;            /* when the source address of an NS was first seen; 0: unknown */
-	const struct ics_ra_view *ra;        /* of an RA, what it announces; NULL: another message */
-	struct ics_path_change path;         /* of Packet Too Big and Fragmentation Needed */
-	const struct ics_host *host;         /* that sent it, as it is now; NULL: not known */
+	uint64_t source_first_ns;     /* when the source address of an NS was first seen; 0: unknown */
+	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
+	struct ics_path_change path;  /* of Packet Too Big and Fragmentation Needed */
+	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
 	const struct ics_frame_count *frame; /* how often its frame came; NULL: not counted */
 	struct ics_binding_note note;
-	struct ics_mcast_change mcast;       /* of a report or done */
+	struct ics_mcast_change mcast; /* of a report or done */
 	const struct ics_query_event *query; /* of an MLD query; NULL: another message, or not enough of it */
 };
 
@@ -315,7 +320,7 @@ void ics_model_apply(struct ics_model *m, const struct ics_segment *seg, const s
 struct ics_ahead {
 	uint64_t binding, host;  /* hashes, then indexes; 0: none */
 	uint64_t group, member; /* likewise */
-	uint64_t solicit;       /* likewise */
+	uint64_t solicit; /* likewise */
 };
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
 			struct ics_ahead *ahead);
@@ -341,6 +346,8 @@ const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t s
 const struct ics_binding *ics_model_binding_next(const struct ics_model *m, uint32_t *index);
 uint32_t ics_model_binding_last(const struct ics_model *m);                                /* no index is higher */
 const struct ics_binding *ics_model_binding_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
+/* So many in the last one to two hours. */
+uint32_t ics_segment_mac_churn(const struct ics_segment *seg, uint64_t now_ns);
 /* Of a hundred answers of hosts known to be live the tap saw so many; -1 when there were too few to tell. */
 #define ICS_VISIBILITY_SAMPLE 50
 #define ICS_VISIBILITY_LOW 50

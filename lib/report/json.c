@@ -264,6 +264,7 @@ anomaly(const struct ics_anomaly *a, bool *bad)
 	set(o, "severity", text(ics_severity_name(a->severity)), bad);
 	set(o, "state", text(a->state == ICS_ANOMALY_OPEN ? "open" : "cleared"), bad);
 	set(o, "muted", json_boolean(a->muted), bad);
+	set(o, "acked", json_boolean(a->acked), bad);
 	set(o, "lenient", json_boolean(a->lenient), bad);
 	set(o, "first", iso_time(a->first_ns), bad);
 	set(o, "last", iso_time(a->last_ns), bad);
