@@ -12,8 +12,8 @@ import lab
 from scope import Scope
 
 LEARN_S = 4
-# Learning is short, and one worker polls all the ports, because the LANs need the other CPU.
-SETTINGS = ("--set", f"detect.learn_s={LEARN_S}", "--set", "eal.memory_mb=512", "-w", "1")
+# Learning is short, and the workers share one CPU, because the LANs need the other.
+SETTINGS = ("--set", f"detect.learn_s={LEARN_S}", "--set", "eal.memory_mb=1024", "-w", "1")
 PORTS_MAX = 16  # of icmpscope
 
 
