@@ -104,6 +104,26 @@ no_querier_needed(void **state)
 	rig_free(r);
 }
 
+/* A query may have been among what the inspector lost. */
+static void
+lost_queries(void **state)
+{
+	struct ics_loss loss = {.messages = 9, .lost = {[ICS_DROP_URGENT_FULL] = 1}};
+	struct packet q = query2(Q1, MAC_Q1);
+	struct rig *r = rig_watching(MISSING, NULL);
+
+	loss.lost_class[ICS_CLASS_mld_query] = 1;
+	feed(r, &q, T0);
+	hosts_report(r, 3, T0 + S);
+	ics_engine_tick(r->engine, T0 + 125 * S);
+	ics_engine_note_loss(r->engine, &loss);
+	ics_engine_tick(r->engine, T0 + 384 * S);
+	assert_int_equal(count_anomalies(r), 0);
+	ics_engine_tick(r->engine, T0 + 385 * S);
+	assert_finding(the_anomaly(r), MISSING, "missing", "warn");
+	rig_free(r);
+}
+
 static void
 queries_that_hosts_discard(void **state)
 {
@@ -302,6 +322,7 @@ main(void)
 		cmocka_unit_test(never_a_query),
 		cmocka_unit_test(querier_goes_silent),
 		cmocka_unit_test(no_querier_needed),
+		cmocka_unit_test(lost_queries),
 		cmocka_unit_test(queries_that_hosts_discard),
 		cmocka_unit_test(neighbors_become_unreachable),
 		cmocka_unit_test(forced_to_version_1),

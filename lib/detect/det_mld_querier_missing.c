@@ -137,14 +137,15 @@ static uint64_t
 deadline(const struct ics_detector *d, const struct ics_segment *seg)
 {
 	const struct ics_queriers *s = ics_model_queriers(d->model, seg->id);
+	uint64_t wait, lost_ns = d->shared->lost_ns[ICS_CLASS_mld_query];
 	const struct ics_querier *q;
-	uint64_t wait;
 
+	/* What was lost on the way to here may have been a query. */
 	if (s == NULL || s->last_general_ns == 0)
-		return seg->first_ns + START_NS;
+		return (seg->first_ns > lost_ns ? seg->first_ns : lost_ns) + START_NS;
 	q = &s->q[s->current];
 	wait = 2 * ics_querier_qi_s(q) * NS_PER_S + q->qri_ms * NS_PER_MS;
-	return s->last_general_ns + (wait > SILENCE_NS ? wait : SILENCE_NS);
+	return (s->last_general_ns > lost_ns ? s->last_general_ns : lost_ns) + (wait > SILENCE_NS ? wait : SILENCE_NS);
 }
 
 /* Queries that hosts discard came since the latest valid one. */

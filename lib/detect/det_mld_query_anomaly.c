@@ -481,6 +481,7 @@ const struct ics_detector_ops ics_det_mld_query_anomaly = {
 	.fini = fini,
 	.message = on_query,
 	.copies = on_copies,
+	.once_in_loop = true,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,
