@@ -57,6 +57,8 @@ def check_hour(reader, tmp_path, *options):
     capture, settings = simulate(tmp_path, *options)
     report = reader.json("-c", settings, capture)
     assert tell(" ".join(options), loud(report)) == []
+    # What no message begins begins somewhere too.
+    assert [a["name"] for a in report["anomalies"] if not "2026-11-01" <= a["first"] < "2026-11-02"] == []
     return report
 
 

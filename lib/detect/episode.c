@@ -125,6 +125,8 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct
 		ics_model_hold(d->model, seg->id, addr);
 	a->rfc = d->info.rfc;
 	a->segment = seg->key;
+	/* Of findings that no message begins. */
+	a->first_ns = a->last_ns = ics_model_clock(d->model)->now_ns - ics_model_clock(d->model)->offset_ns;
 	ics_subject_set_text(a, what, "%s", text);
 	ics_detect_mark_lossy(d, a);
 	d->info.fired++;
