@@ -312,6 +312,34 @@ floods_evict_themselves(void **state)
 	rig_free(r);
 }
 
+/* A segment that has its fill: what was reported again stays. */
+static void
+full_segments_keep_what_was_confirmed(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet p = report2(MAC_H);
+	struct ics_model_stats st;
+	char group[64], mac[32];
+
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(group, sizeof(group), "ff0e::7:%x", i);
+		add_record(&p, IS_EX, group, NULL);
+	}
+	for (unsigned i = 0; i < 11000; i++) {
+		set_smac(&p, host_mac(i < 9000 ? i : i - 9000, mac));
+		feed(r, &p, T0 + i * MS);
+		if (i < 2000)
+			feed(r, &p, T0 + i * MS);
+	}
+	ics_model_stats(model_of(r), &st);
+	assert_int_equal(st.members, ICS_MEMBERS_PER_SEGMENT);
+	assert_true(st.member_evictions > 10000);
+	assert_int_equal(st.member_evictions + st.member_drops, 9000 * 60 - ICS_MEMBERS_PER_SEGMENT);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(groups_of(r, host_mac(i, mac)), 60);
+	rig_free(r);
+}
+
 /* A host that is forgotten takes its memberships along. */
 static void
 forgotten_hosts(void **state)
@@ -461,6 +489,7 @@ main(void)
 		cmocka_unit_test(version1_members_stay_silent),
 		cmocka_unit_test(counts_packets_and_entries),
 		cmocka_unit_test(floods_evict_themselves),
+		cmocka_unit_test(full_segments_keep_what_was_confirmed),
 		cmocka_unit_test(forgotten_hosts),
 		cmocka_unit_test(forecasts_the_incident),
 		cmocka_unit_test(who_has_most),

@@ -246,7 +246,14 @@ watch(struct ics_model *m)
 
 /* ---- room ---- */
 
-/* One of the next few groups that was reported once, of this segment or, with any, of whichever. False: none. */
+/* Anywhere: what came at one time lies in one place. */
+static uint32_t
+probe(const struct ics_table *t, uint64_t *probes)
+{
+	return (uint32_t)(ics_hash_mix(++*probes ^ t->seed, t->seed | 1) % t->fresh) + 1;
+}
+
+/* One of a few groups that was reported once, of this segment or, with any, of whichever. False: none. */
 static bool
 evict_group(struct ics_model *m, uint32_t segment, bool any)
 {
@@ -257,12 +264,13 @@ evict_group(struct ics_model *m, uint32_t segment, bool any)
 		const struct ics_group *g;
 		uint32_t member;
 
-		c->group_hand = c->group_hand < c->groups.fresh ? c->group_hand + 1 : 1;
-		g = group_at(m, c->group_hand);
+		uint32_t i = probe(&c->groups, &c->probes);
+
+		g = group_at(m, i);
 		if (g->head.used == 0 || g->reports != 1 || (!any && g->segment != segment))
 			continue;
 		/* One report: it has one member, and that is who reported it. */
-		member = ics_member_get(m, c->group_hand, g->reporter);
+		member = ics_member_get(m, i, g->reporter);
 		if (member == 0)
 			continue;
 		ics_member_remove(m, member);
@@ -282,12 +290,13 @@ evict_member(struct ics_model *m, uint32_t group, bool any)
 	for (uint32_t n = 0; n < window; n++) {
 		const struct ics_member *e;
 
-		c->member_hand = c->member_hand < c->members.fresh ? c->member_hand + 1 : 1;
-		e = member_at(m, c->member_hand);
+		uint32_t i = probe(&c->members, &c->probes);
+
+		e = member_at(m, i);
 		if (e->head.used == 0 || (e->flags & ICS_MEMBER_AGAIN) || e->group == group ||
 		    (!any && group_at(m, e->group)->segment != segment))
 			continue;
-		ics_member_remove(m, c->member_hand);
+		ics_member_remove(m, i);
 		m->stats.member_evictions++;
 		return true;
 	}
