@@ -154,7 +154,8 @@ main(int argc, char **argv)
 	if (in.fold == NULL)
 		return 1;
 	row("inspect: folded", measure(stage_inspect, rounds));
-	in.sampler = ics_sampler_init(&(struct ics_sample_conf){.filter_bits = 1u << 25, .link_mtu = 1500, .seed = 1}, NULL);
+	in.sampler =
+		ics_sampler_init(&(struct ics_sample_conf){.filter_bits = 1u << 25, .link_mtu = 1500, .seed = 1}, NULL);
 	if (in.sampler == NULL)
 		return 1;
 	ics_inspect_init(&in);

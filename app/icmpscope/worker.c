@@ -84,7 +84,8 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 		}
 	}
 	if (shared->sample) {
-		mem = rte_zmalloc_socket("sampler", ics_sampler_size(&shared->sampler), RTE_CACHE_LINE_SIZE, plan->node);
+		mem = rte_zmalloc_socket("sampler", ics_sampler_size(&shared->sampler), RTE_CACHE_LINE_SIZE,
+					 plan->node);
 		if (mem == NULL) {
 			errno = ENOMEM;
 			goto fail;

@@ -168,14 +168,74 @@ rightful_redirects(void **state)
 	rig_free(r);
 }
 
+/* UDP of host H from port 0x1234 + n to 2001:db8:9::9 port 53: the IPv6 packet. */
+#define QUOTE_HEAD                                                                                                     \
+	"6000000000081140"                                                                                             \
+	"20010db8000100000000000000000010"                                                                             \
+	"20010db8000900000000000000000009"
+
+static void
+send_data(struct rig *r, uint64_t ts_ns)
+{
+	struct packet p = hex_packet("00005e00530100005e00531086dd" QUOTE_HEAD "1234003500080000");
+
+	p.raw = true;
+	feed(r, &p, ts_ns);
+}
+
+static struct packet
+redirect_quoting(const char *ports)
+{
+	struct packet p = base_packet(BASE_redirect);
+
+	append_hex(&p, "0407000000000000" QUOTE_HEAD);
+	append_hex(&p, ports);
+	append_hex(&p, "00080000");
+	return p;
+}
+
+/* E3: the quoted flow was seen, or it never was though the tap sees what the host sends. */
+static void
+quoted_flow(void **state)
+{
+	struct packet sent = redirect_quoting("12340035"), never = redirect_quoting("12350035");
+	struct packet h = ns_of(MAC_H, ADDR_H, "fe80::1", NULL);
+	struct rig *r = nb_rig(NULL);
+	uint64_t t;
+
+	rig_sample(r);
+	t = two_routers(r);
+	feed(r, &h, t);
+	send_data(r, t + S);
+	feed(r, &sent, t + 20 * S);
+	assert_silent(r, RR);
+	feed(r, &never, t + 21 * S);
+	assert_finding(the_only(r, RR), RR, "never_sent", "critical");
+	assert_string_equal(fact_text(the_only(r, RR), "quoted_flow"), "never seen");
+	rig_free(r);
+
+	/* Nothing that the host sends comes past the tap, or the sampler is off. */
+	for (unsigned i = 0; i < 2; i++) {
+		r = nb_rig(NULL);
+		if (i == 0)
+			rig_sample(r);
+		t = two_routers(r);
+		feed(r, &h, t);
+		if (i == 1)
+			send_data(r, t + S);
+		feed(r, &never, t + 20 * S);
+		assert_silent(r, RR);
+		rig_free(r);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(foreign_sender),
-		cmocka_unit_test(not_the_first_hop),
-		cmocka_unit_test(bad_targets),
-		cmocka_unit_test(rightful_redirects),
+		cmocka_unit_test(foreign_sender), cmocka_unit_test(not_the_first_hop),
+		cmocka_unit_test(bad_targets),    cmocka_unit_test(rightful_redirects),
+		cmocka_unit_test(quoted_flow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

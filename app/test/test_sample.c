@@ -200,10 +200,25 @@ open_flow(struct bed *b, struct tcp t)
 	bool v6 = t.v6;
 
 	send(b, &(struct tcp){.v6 = v6, .host = host, .port = port, .flags = SYN, .seq = 1000, .mss = mss});
-	send(b, &(struct tcp){.v6 = v6, .host = host, .port = port, .from_far = true, .flags = SYN | ACK, .seq = 5000, .ack = 1001, .mss = 1400});
+	send(b, &(struct tcp){.v6 = v6,
+			      .host = host,
+			      .port = port,
+			      .from_far = true,
+			      .flags = SYN | ACK,
+			      .seq = 5000,
+			      .ack = 1001,
+			      .mss = 1400});
 	send(b, &(struct tcp){.v6 = v6, .host = host, .port = port, .flags = ACK, .seq = 1001, .ack = 5001});
-	send(b, &(struct tcp){.v6 = v6, .host = host, .port = port, .flags = ACK, .seq = 1001, .ack = 5001, .len = v6 ? 460 : 440});
-	send(b, &(struct tcp){.v6 = v6, .host = host, .port = port, .from_far = true, .flags = ACK, .seq = 5001, .ack = 1401});
+	send(b, &(struct tcp){.v6 = v6,
+			      .host = host,
+			      .port = port,
+			      .flags = ACK,
+			      .seq = 1001,
+			      .ack = 5001,
+			      .len = v6 ? 460 : 440});
+	send(b,
+	     &(struct tcp){
+		     .v6 = v6, .host = host, .port = port, .from_far = true, .flags = ACK, .seq = 5001, .ack = 1401});
 }
 
 static void
@@ -261,7 +276,8 @@ test_full_size_segment_again_and_again(void **state)
 		assert_int_equal(m->seq, 1401);
 		assert_int_equal(m->acked_len, v6 ? 460 : 440);
 		assert_in_range(m->lasted_ms, 6800, 6950);
-		assert_int_equal(m->flags & (ICS_SAMPLE_HANDSHAKE | ICS_SAMPLE_BOTH_WAYS | ICS_SAMPLE_PEER_HEARD | ICS_SAMPLE_DF),
+		assert_int_equal(m->flags & (ICS_SAMPLE_HANDSHAKE | ICS_SAMPLE_BOTH_WAYS | ICS_SAMPLE_PEER_HEARD |
+					     ICS_SAMPLE_DF),
 				 ICS_SAMPLE_HANDSHAKE | ICS_SAMPLE_BOTH_WAYS | ICS_SAMPLE_PEER_HEARD | ICS_SAMPLE_DF);
 		assert_int_equal(count(b, ICS_SAMPLE_SUM), 0);
 		send(b, &(struct tcp){.v6 = v6, .from_far = true, .flags = RST, .seq = 5001});
@@ -331,8 +347,9 @@ static void
 test_df_and_offload(void **state)
 {
 	static const struct tcp how[] = {
-		{.df0 = true, .len = 1500}, {.len = 32000, .snap = 128}, {.len = 65000, .snap = 128},
-		{.len = 560},               {.v6 = true, .len = 1280},   {.more_fragments = true, .len = 1500},
+		{.df0 = true, .len = 1500},  {.len = 32000, .snap = 128},
+		{.len = 65000, .snap = 128}, {.len = 560},
+		{.v6 = true, .len = 1280},   {.more_fragments = true, .len = 1500},
 	};
 
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(how); i++) {
@@ -468,7 +485,8 @@ flow_of(uint8_t host, uint16_t port, uint8_t proto)
 static void
 test_flows_seen(void **state)
 {
-	struct ics_flow tcp = flow_of(1, 40000, 6), udp = flow_of(1, 40001, 17), never = flow_of(1, 40002, 6), back = tcp;
+	struct ics_flow tcp = flow_of(1, 40000, 6), udp = flow_of(1, 40001, 17), never = flow_of(1, 40002, 6),
+			back = tcp;
 	struct bed *b = bed_new(NULL);
 
 	assert_int_equal(ics_sample_flow_seen(NULL, &tcp), ICS_FLOW_NOT_ASSESSED);
@@ -522,7 +540,8 @@ test_full_filter_is_not_sure(void **state)
 	struct bed *b = bed_new(&c);
 
 	for (unsigned i = 0; i < 60000; i++) {
-		send(b, &(struct tcp){.port = (uint16_t)(1 + i), .host = (uint8_t)(1 + i / 30000), .proto = 17, .len = 60});
+		send(b, &(struct tcp){
+				.port = (uint16_t)(1 + i), .host = (uint8_t)(1 + i / 30000), .proto = 17, .len = 60});
 		b->now += MS;
 	}
 	assert_int_not_equal(ics_sample_flow_seen(&b->set, &never), ICS_FLOW_NOT_SEEN);
@@ -546,7 +565,10 @@ test_sampling_follows_the_number_of_flows(void **state)
 	ics_sampler_stats(b->sampler, &s);
 	assert_int_equal(s.one_in, 1);
 	for (unsigned i = 0; i < 60000; i++)
-		send(b, &(struct tcp){.port = (uint16_t)(1 + i % 50000), .host = (uint8_t)(1 + i / 50000), .flags = ACK, .len = 1400});
+		send(b, &(struct tcp){.port = (uint16_t)(1 + i % 50000),
+				      .host = (uint8_t)(1 + i / 50000),
+				      .flags = ACK,
+				      .len = 1400});
 	ics_sampler_stats(b->sampler, &s);
 	assert_in_range(s.flows, 50000, 60000);
 	for (unsigned i = 0; i < 8; i++) {
@@ -588,7 +610,10 @@ test_full_table_refuses(void **state)
 
 	b->room = 0;
 	for (unsigned i = 0; i < 150000; i++)
-		send(b, &(struct tcp){.port = (uint16_t)(1 + i % 50000), .host = (uint8_t)(1 + i / 50000), .flags = ACK, .len = 1400});
+		send(b, &(struct tcp){.port = (uint16_t)(1 + i % 50000),
+				      .host = (uint8_t)(1 + i / 50000),
+				      .flags = ACK,
+				      .len = 1400});
 	ics_sampler_stats(b->sampler, &s);
 	assert_in_range(s.flows, 60000, ICS_SAMPLE_FLOWS);
 	assert_true(s.flows_refused > 10000);
@@ -623,7 +648,8 @@ test_hostile_bytes(void **state)
 
 	for (unsigned i = 0; i < 20000; i++) {
 		uint32_t len = 54 + (uint32_t)(x % 80);
-		struct ics_frame f = {.cap_len = len, .wire_len = len + (x >> 20) % 9000, .stripped_tci = ICS_VLAN_NONE};
+		struct ics_frame f = {
+			.cap_len = len, .wire_len = len + (x >> 20) % 9000, .stripped_tci = ICS_VLAN_NONE};
 
 		/* memory of exactly that length, for sanitizers */
 		p = malloc(len);

@@ -25,6 +25,7 @@ struct rig {
 	struct ics_anomaly_store *store;
 	struct ics_inspect in;
 	struct ics_counters *counters;
+	struct ics_samplers samplers; /* rig_sample() */
 	uint64_t frame_no;
 	const char *watched; /* names of the detectors that the test is about, split by blanks; NULL: all */
 };
@@ -74,10 +75,24 @@ rig_new(const char *settings)
 	return r;
 }
 
+/* With the TCP sampler on. */
+static inline void
+rig_sample(struct rig *r)
+{
+	struct ics_sample_conf c = {.filter_bits = 1u << 20, .link_mtu = r->conf.detect.link_mtu, .seed = 0x5a};
+
+	r->in.sampler = ics_sampler_init(&c, NULL);
+	assert_non_null(r->in.sampler);
+	ics_inspect_init(&r->in);
+	r->samplers = (struct ics_samplers){1, {r->in.sampler}};
+	ics_engine_set_samplers(r->engine, &r->samplers, NULL);
+}
+
 static inline void
 rig_free(struct rig *r)
 {
 	ics_engine_free(r->engine);
+	ics_sampler_free(r->in.sampler);
 	free(r->counters);
 	free(r);
 }

@@ -1,6 +1,7 @@
 /* A redirect that hosts obey though it is not from their first hop, or not about a better one (RFC 4861 8.1, 8.3; RFC 3756
  * 4.2.4): from no default router, from a MAC that is not the router's, to a target that is neither the destination nor a
- * router, or with another MAC for a destination on the link. Whether the redirected packet was ever sent is not assessed.
+ * router, with another MAC for a destination on the link, or about a packet that the host never sent, as far as the tap
+ * sees what that host sends.
  * Called for redirects; each sender is told once and forgotten ten minutes after its last.
  */
 #include "detect_priv.h"
@@ -13,11 +14,14 @@
 /* Routers that others redirected to may redirect further, for as long. */
 #define CHAIN_MAX 1024
 
-enum variant { NOT_FIRST_HOP, FOREIGN_MAC, TARGET_NO_ROUTER, OTHER_MAC, OTHER_ADDRESS };
+/* The data of a host is seen when some of it was of late. */
+#define VISIBLE_NS (600 * NS_PER_S)
+
+enum variant { NOT_FIRST_HOP, FOREIGN_MAC, TARGET_NO_ROUTER, OTHER_MAC, OTHER_ADDRESS, NEVER_SENT };
 
 static const char *const names[] = {
 	[NOT_FIRST_HOP] = "not_first_hop", [FOREIGN_MAC] = "foreign_mac",     [TARGET_NO_ROUTER] = "target_no_router",
-	[OTHER_MAC] = "other_mac",         [OTHER_ADDRESS] = "other_address",
+	[OTHER_MAC] = "other_mac",         [OTHER_ADDRESS] = "other_address", [NEVER_SENT] = "never_sent",
 };
 
 struct chain {
@@ -32,6 +36,7 @@ struct episode {
 	struct ics_episode ep;
 	uint32_t variants;
 	bool muted, has_tlla, has_quote;
+	enum ics_flow_seen seen; /* the flow that it quotes */
 	struct ics_ip src, target, dest, victim;
 	struct ics_mac mac, tlla;
 	uint64_t last_ns;
@@ -58,7 +63,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_text(a, "host", "%s", ics_ip_format(&e->victim, ip));
 	ics_fact_set_text(a, "tlla", "%s", e->has_tlla ? ics_mac_format(&e->tlla, text) : "none");
 	ics_fact_set_bool(a, "has_quote", e->has_quote);
-	ics_fact_set_text(a, "quoted_flow", "not assessed");
+	ics_fact_set_text(a, "quoted_flow", "%s",
+			  e->seen == ICS_FLOW_SEEN       ? "seen"
+			  : e->seen == ICS_FLOW_NOT_SEEN ? "never seen"
+							 : "not assessed");
 	a->says[0] = '\0';
 	ics_say(a, "Redirect for %s to %s from %s (%s), ", dest, target, src, mac);
 	switch ((enum variant)__builtin_ctz(e->variants)) {
@@ -74,6 +82,9 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	case OTHER_MAC:
 		ics_say(a, "with a MAC that the destination does not have");
 		break;
+	case NEVER_SENT:
+		ics_say(a, "about a packet that the host never sent");
+		break;
 	case OTHER_ADDRESS:
 		ics_say(a,
 			"a MAC of a default router but not the address that it advertises: host %s ignores it and "
@@ -85,8 +96,10 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_say(a,
 		": host %s now sends there what was meant for %s. Find the port of %s and take it off the network; if "
 		"it is "
-		"a router of yours, name it in detect.gateways. Whether the quoted packet was sent is not assessed.",
+		"a router of yours, name it in detect.gateways.",
 		ip, dest, mac);
+	if (e->seen == ICS_FLOW_NOT_ASSESSED)
+		ics_say(a, " Whether the quoted packet was sent is not assessed.");
 }
 
 static struct chain *
@@ -139,8 +152,33 @@ is_mac_of_default(const struct ics_detector *d, uint32_t segment, const struct i
 	return false;
 }
 
+/* The packet that a redirect is about, RFC 4861 8.2: was one of its flow seen? Not assessed without a quote, when the flow
+ * cannot be read in it, or when nothing that the host sends comes past the tap.
+ */
+static enum ics_flow_seen
+quoted_flow_seen(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+{
+	struct ics_view q = msg->redirect.quoted;
+	struct ics_flow flow = {.proto = ics_view_u8(q, 6)};
+	bool is_echo = flow.proto == ICS_PROTO_ICMP6 &&
+		       (ics_view_u8(q, 40) == ICS_ICMP6_ECHO_REQUEST || ics_view_u8(q, 40) == ICS_ICMP6_ECHO_REPLY);
+	const struct ics_host *h;
+
+	if (!ics_view_has(q, 0, 48) || q.p[0] >> 4 != 6 ||
+	    !(flow.proto == ICS_PROTO_TCP || flow.proto == ICS_PROTO_UDP || is_echo) || !msg->has_mac)
+		return ICS_FLOW_NOT_ASSESSED;
+	h = ics_model_host_find(d->model, seg->id, &msg->dmac);
+	if (h == NULL || h->last_data_ns == 0 || h->last_data_ns + VISIBLE_NS < msg->ts_ns)
+		return ICS_FLOW_NOT_ASSESSED;
+	flow.src = ics_ip_from6(q.p + 8);
+	flow.dst = ics_ip_from6(q.p + 24);
+	flow.sport = ics_load_be16(q.p + (is_echo ? 44 : 40));
+	flow.dport = ics_load_be16(q.p + (is_echo ? 44 : 42));
+	return ics_sample_flow_seen(d->shared->samplers, &flow);
+}
+
 static uint32_t
-judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg)
+judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, enum ics_flow_seen seen)
 {
 	const struct ics_msg_redirect *m = &msg->redirect;
 	const struct ics_router *r = ics_model_router_find(d->model, seg->id, &msg->src);
@@ -169,12 +207,15 @@ judge(const struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	    !ics_mac_equal(&dest->mac, &m->tlla) && !ics_model_is_shared_mac(d->model, &m->tlla) &&
 	    !ics_model_is_proxy(d->model, &m->tlla))
 		variants |= 1u << OTHER_MAC;
+	if (seen == ICS_FLOW_NOT_SEEN)
+		variants |= 1u << NEVER_SENT;
 	return variants;
 }
 
 static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
+	enum ics_flow_seen seen;
 	uint32_t variants;
 	struct chain *ch;
 	struct episode *e;
@@ -182,7 +223,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 
 	if (!msg->strict)
 		return;
-	variants = judge(d, msg, c->segment);
+	seen = quoted_flow_seen(d, msg, c->segment);
+	variants = judge(d, msg, c->segment, seen);
 	if (variants == 0) {
 		ch = chain_of(d->state, c->segment->id, &msg->redirect.target, true);
 		if (ch != NULL)
@@ -204,6 +246,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->has_tlla = msg->redirect.has_tlla;
 		e->tlla = msg->redirect.tlla;
 		e->has_quote = msg->redirect.quoted.len != 0;
+		e->seen = seen;
 	}
 	e->variants |= variants;
 	e->last_ns = msg->ts_ns;

@@ -12,9 +12,9 @@ message_of(const struct ics_record *rec, const struct ics_sample *m, struct ics_
 	struct ics_msg msg = {
 		.rec = rec,
 		.frame = frame,
-		.class = is_arp			       ? ICS_CLASS_arp
+		.class = is_arp                      ? ICS_CLASS_arp
 			 : m->flags & ICS_SAMPLE_IP6 ? ICS_CLASS_ip6_other
-						       : ICS_CLASS_ip4_other,
+						     : ICS_CLASS_ip4_other,
 		.strict = true,
 		.has_mac = !ics_mac_equal(&m->smac, &none),
 		.smac = m->smac,

@@ -48,9 +48,9 @@ struct ics_export_worker {
 	const struct ics_worker_stats *stats;
 	const struct ics_ring *ring;
 	unsigned port, queue, lcore, cpu;
-	int node;      /* NUMA node of the CPU, -1 unknown */
-	int port_node; /* of the port */
-	bool shared;   /* the CPU runs another thread of this program too */
+	int node;                          /* NUMA node of the CPU, -1 unknown */
+	int port_node;                     /* of the port */
+	bool shared;                       /* the CPU runs another thread of this program too */
 	const struct ics_sampler *sampler; /* NULL: off */
 };
 
@@ -89,7 +89,7 @@ struct ics_export_source {
 	const struct ics_history_queue *history_queue;
 	const struct ics_state_stats *state;       /* of the writer; NULL: no state is kept */
 	const struct ics_state_restored *restored; /* what came back at the start; NULL: nothing */
-	void (*read_ports)(void *ctx); /* brings ports[] up to date; NULL: they are */
+	void (*read_ports)(void *ctx);             /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };
 

@@ -263,7 +263,7 @@ ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsign
 
 		bytes += frames[i].wire_len;
 		snapped += frames[i].cap_len < frames[i].wire_len;
-		class_of[i] = (uint8_t)class;
+		class_of[i] = (uint8_t) class;
 		deep[n_deep] = (uint8_t)i;
 		n_deep += class == ICS_CLASS_COUNT;
 		plain_ip4 += class == ICS_CLASS_ip4_other;

@@ -101,6 +101,7 @@ ics_sample_filter_is_sure(const struct ics_sampler *s)
 	unsigned present = atomic_load_explicit((_Atomic unsigned *)&s->present, memory_order_acquire);
 	uint64_t room = (uint64_t)s->filter_words * 32;
 
-	return ics_count_get(&s->filter[present].set) <= room && ics_count_get(&s->filter[(present + 2) % 3].set) <= room &&
+	return ics_count_get(&s->filter[present].set) <= room &&
+	       ics_count_get(&s->filter[(present + 2) % 3].set) <= room &&
 	       ics_count_get(&s->last_ns) >= ics_count_get(&s->lossy_until_ns);
 }

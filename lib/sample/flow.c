@@ -205,7 +205,8 @@ flags_of(const struct flow *e, unsigned d)
 
 /* About side d of the flow. */
 static void
-tell(struct ics_sampler *s, const struct flow *e, const struct seg *g, unsigned d, enum ics_sample_kind kind, uint16_t flags)
+tell(struct ics_sampler *s, const struct flow *e, const struct seg *g, unsigned d, enum ics_sample_kind kind,
+     uint16_t flags)
 {
 	const struct side *x = &e->side[d];
 	bool of_segment = kind == ICS_SAMPLE_RETX || kind == ICS_SAMPLE_SHRUNK || kind == ICS_SAMPLE_END;

@@ -17,10 +17,10 @@
 /* ---- what is told ------------------------------------------------------------------------------- */
 
 enum ics_sample_kind {
-	ICS_SAMPLE_SYN,      /* a SYN, or SYN and ACK: mss, which src wants from dst */
-	ICS_SAMPLE_RETX,     /* a full-size segment from src was sent again: n, len, first to latest */
-	ICS_SAMPLE_SHRUNK,   /* what was lost in len arrived in pieces of shrunk_len: the most that passes lies between */
-	ICS_SAMPLE_SUM,      /* every minute of a flow that full-size segments arrive on, or that sends: max_len of that minute */
+	ICS_SAMPLE_SYN,    /* a SYN, or SYN and ACK: mss, which src wants from dst */
+	ICS_SAMPLE_RETX,   /* a full-size segment from src was sent again: n, len, first to latest */
+	ICS_SAMPLE_SHRUNK, /* what was lost in len arrived in pieces of shrunk_len: the most that passes lies between */
+	ICS_SAMPLE_SUM, /* every minute of a flow that full-size segments arrive on, or that sends: max_len of that minute */
 	ICS_SAMPLE_END,      /* the flow was reset or closed with a full-size segment sent again and not acknowledged */
 	ICS_SAMPLE_HOSTDATA, /* first data frame (TCP, UDP, other, ARP) in a minute of this smac with this src */
 	ICS_SAMPLE_KINDS
@@ -33,11 +33,13 @@ const char *ics_sample_kind_name(unsigned kind);
 #define ICS_SAMPLE_HANDSHAKE 0x0004  /* SYN and SYN with ACK were both seen */
 #define ICS_SAMPLE_BOTH_WAYS 0x0008  /* packets from dst were seen too; without it nothing is known to be lost */
 #define ICS_SAMPLE_PEER_HEARD 0x0010 /* dst sent something since the full-size segment was first sent again: it lives */
-#define ICS_SAMPLE_SACK_SMALL 0x0020 /* dst selectively acknowledged less than a full-size segment behind the lost one */
-#define ICS_SAMPLE_SACK_FULL 0x0040  /* ... as much or more: full-size segments pass, it is congestion */
+#define ICS_SAMPLE_SACK_SMALL                                                                                          \
+	0x0020                      /* dst selectively acknowledged less than a full-size segment behind the lost one */
+#define ICS_SAMPLE_SACK_FULL 0x0040 /* ... as much or more: full-size segments pass, it is congestion */
 #define ICS_SAMPLE_ZERO_WINDOW 0x0080 /* dst had no room of late */
-#define ICS_SAMPLE_RST 0x0100        /* END: by a reset, else by a FIN */
-#define ICS_SAMPLE_SUPER 0x0200      /* packets longer than any link's came past (offload on the tap): lengths are not sure */
+#define ICS_SAMPLE_RST 0x0100         /* END: by a reset, else by a FIN */
+#define ICS_SAMPLE_SUPER                                                                                               \
+	0x0200 /* packets longer than any link's came past (offload on the tap): lengths are not sure */
 #define ICS_SAMPLE_FULL_ACKED 0x0400 /* SUM: a full-size segment (acked_len) was acknowledged in that minute */
 #define ICS_SAMPLE_SAMPLED 0x0800    /* not every flow was looked at: this one stands for several */
 
@@ -81,10 +83,10 @@ uint64_t ics_sample_watch_hash(const struct ics_known *k, const struct ics_ip *a
 struct ics_sampler;
 
 struct ics_sample_conf {
-	uint32_t every;               /* one flow in so many is looked at; 0: as many as fit and time allows */
-	uint32_t filter_bits;         /* of each Bloom filter, a power of two, ICS_SAMPLE_FILTER_MIN at least */
-	uint32_t link_mtu;            /* longer packets are offload's, unless they are jumbo frames */
-	uint64_t seed;                /* the same for all workers of a run */
+	uint32_t every;                /* one flow in so many is looked at; 0: as many as fit and time allows */
+	uint32_t filter_bits;          /* of each Bloom filter, a power of two, ICS_SAMPLE_FILTER_MIN at least */
+	uint32_t link_mtu;             /* longer packets are offload's, unless they are jumbo frames */
+	uint64_t seed;                 /* the same for all workers of a run */
 	const struct ics_known *watch; /* NULL: none */
 };
 #define ICS_SAMPLE_FILTER_MIN 65536u

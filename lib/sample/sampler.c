@@ -115,9 +115,9 @@ hash_ip(const struct ics_sampler *s, const struct ics_ip *a, uint16_t port)
 	uint32_t v4;
 
 	memcpy(&v4, a->b + 12, sizeof(v4));
-	return ics_ip6_is_v4mapped(a->b) ? hash_end4(s, v4, __builtin_bswap16(port))
-					 : hash_end6(s, ics_load_u64(a->b), ics_load_u64(a->b + 8),
-						     __builtin_bswap16(port));
+	return ics_ip6_is_v4mapped(a->b)
+		       ? hash_end4(s, v4, __builtin_bswap16(port))
+		       : hash_end6(s, ics_load_u64(a->b), ics_load_u64(a->b + 8), __builtin_bswap16(port));
 }
 
 enum ics_flow_seen
@@ -255,9 +255,9 @@ note_source(struct ics_sampler *s, const struct seg *g, const struct ics_ip *src
 
 	if (!g->ether || s->sources >= SOURCES_MAX)
 		return;
-	h = ics_hash_mix(ics_hash(src->b, sizeof(src->b), s->seed1),
-			 (uint64_t)ics_load_be32(g->f->data + 6) << 32 | ics_load_be16(g->f->data + 10) |
-				 (uint64_t)g->vlan[0] << 16);
+	h = ics_hash_mix(ics_hash(src->b, sizeof(src->b), s->seed1), (uint64_t)ics_load_be32(g->f->data + 6) << 32 |
+									     ics_load_be16(g->f->data + 10) |
+									     (uint64_t)g->vlan[0] << 16);
 	slot = &s->source[h % SOURCE_SLOTS];
 	if (*slot == ((uint32_t)(h >> 32) << 12 | s->minute))
 		return;
@@ -383,7 +383,13 @@ has_ports(uint8_t proto)
 static void
 look_at_arp(struct ics_sampler *s, const struct ics_frame *f, uint64_t ts_ns)
 {
-	struct seg g = {.f = f, .l3_off = 14, .ts_ns = ts_ns, .vlan = {ICS_VLAN_NONE, ICS_VLAN_NONE}, .ip_len = 28, .ether = true, .arp = true};
+	struct seg g = {.f = f,
+			.l3_off = 14,
+			.ts_ns = ts_ns,
+			.vlan = {ICS_VLAN_NONE, ICS_VLAN_NONE},
+			.ip_len = 28,
+			.ether = true,
+			.arp = true};
 	struct ics_ip src;
 
 	if (f->cap_len < 42 || s->looks >= LOOKS_MAX)

@@ -37,31 +37,32 @@
 #define SHIFT_MAX 8
 
 /* side.flags */
-#define SIDE_MINUTE 0x000f     /* which minute max_len is of */
-#define SIDE_WATCH 0x0010      /* seq, len, hdr are of a full-size segment on its way */
-#define SIDE_SMALL 0x0020      /* seq is the end of a smaller segment, other_len its length */
-#define SIDE_PEND 0x0040       /* with WATCH: a smaller segment of other_len ends no later than seq */
-#define SIDE_SHRUNK 0x0080     /* with WATCH: the same octets were sent in packets of other_len */
+#define SIDE_MINUTE 0x000f /* which minute max_len is of */
+#define SIDE_WATCH 0x0010  /* seq, len, hdr are of a full-size segment on its way */
+#define SIDE_SMALL 0x0020  /* seq is the end of a smaller segment, other_len its length */
+#define SIDE_PEND 0x0040   /* with WATCH: a smaller segment of other_len ends no later than seq */
+#define SIDE_SHRUNK 0x0080 /* with WATCH: the same octets were sent in packets of other_len */
 #define SIDE_SACK_SMALL 0x0100
 #define SIDE_SACK_FULL 0x0200
-#define SIDE_HEARD 0x0400      /* the other end spoke since the segment was first sent again */
-#define SIDE_ZERO 0x0800       /* the other end had no room of late */
-#define SIDE_UNA 0x1000        /* una is set */
-#define SIDE_ACKED 0x2000      /* a full-size segment was acknowledged in this minute */
-#define SIDE_SEEN 0x4000       /* packets of this direction came past */
-#define SIDE_SUPER 0x8000      /* some of them longer than any link's */
-#define SIDE_OF_SEGMENT (SIDE_WATCH | SIDE_SMALL | SIDE_PEND | SIDE_SHRUNK | SIDE_SACK_SMALL | SIDE_SACK_FULL | SIDE_HEARD)
+#define SIDE_HEARD 0x0400 /* the other end spoke since the segment was first sent again */
+#define SIDE_ZERO 0x0800  /* the other end had no room of late */
+#define SIDE_UNA 0x1000   /* una is set */
+#define SIDE_ACKED 0x2000 /* a full-size segment was acknowledged in this minute */
+#define SIDE_SEEN 0x4000  /* packets of this direction came past */
+#define SIDE_SUPER 0x8000 /* some of them longer than any link's */
+#define SIDE_OF_SEGMENT                                                                                                \
+	(SIDE_WATCH | SIDE_SMALL | SIDE_PEND | SIDE_SHRUNK | SIDE_SACK_SMALL | SIDE_SACK_FULL | SIDE_HEARD)
 
 /* What one end sends. */
 struct side {
-	uint32_t seq, una;           /* una: highest acknowledgement of the other end */
-	uint32_t first_ms;           /* when the watched segment was first seen */
-	uint16_t last;               /* its latest copy, in 16 ms after that */
-	uint16_t len, max_len;       /* of the watched segment; longest in this minute */
-	uint16_t acked_len;          /* longest known to be acknowledged */
+	uint32_t seq, una;     /* una: highest acknowledgement of the other end */
+	uint32_t first_ms;     /* when the watched segment was first seen */
+	uint16_t last;         /* its latest copy, in 16 ms after that */
+	uint16_t len, max_len; /* of the watched segment; longest in this minute */
+	uint16_t acked_len;    /* longest known to be acknowledged */
 	uint16_t other_len, mss;
 	uint16_t flags;
-	uint8_t hdr, n;              /* octets of headers in len; times it was sent again */
+	uint8_t hdr, n; /* octets of headers in len; times it was sent again */
 };
 
 struct flow {
@@ -105,13 +106,13 @@ struct ics_sampler {
 	const struct ics_sink *sink; /* NULL: nothing is told */
 	struct ics_counters *counters;
 	uint8_t port, queue;
-	bool owned; /* its memory */
-	uint8_t shift; /* one flow in 2^shift */
-	uint32_t epoch; /* its bits in the words of recent[] */
+	bool owned;      /* its memory */
+	uint8_t shift;   /* one flow in 2^shift */
+	uint32_t epoch;  /* its bits in the words of recent[] */
 	uint16_t minute; /* 12 bits */
 	uint64_t epoch_no;
 	uint32_t looks, sources, syns, records; /* in this epoch */
-	uint32_t used, sweep_at; /* flows; next set to look through */
+	uint32_t used, sweep_at;                /* flows; next set to look through */
 	/* Bloom filters; the control core reads these */
 	uint32_t filter_words, clear_at;
 	uint64_t filter_ns; /* when the present one began */
