@@ -153,7 +153,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->min_mtu = msg->error.mtu;
 	if (ics_hll_add(&e->seen, msg->dst.b, 16))
 		e->hosts = (uint32_t)ics_hll_count(&e->seen);
-	e->is_translator &= is_nat64(&msg->error.quote.far);
+	e->is_translator &= is_nat64(&msg->error.quote.far) || is_nat64(&msg->dst);
 	e->is_critical |= is_vital(d, msg);
 	e->last_ns = msg->ts_ns;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &msg->src, msg->has_mac ? &msg->smac : NULL);
