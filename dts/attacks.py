@@ -111,7 +111,7 @@ ATTACKS = [
          why="one message that could be true: told as pmtu_learned, info"),
     atk6("toobigsniff6", f"toobigsniff6 -c {DEV} {V} 1280", "pmtu_bogus", "pmtu_spoof", seconds=4, meanwhile=hosts_send_large),
     atk6("flood_unreach6", f"flood_unreach6 {DEV} {V}", "unreach_storm", seconds=5),
-    atk6("flood_unreach6_pR", f"flood_unreach6 -p -R {DEV} {V}", seconds=5),
+    atk6("flood_unreach6_pR", f"flood_unreach6 -p -R {DEV} {V}", "unreach_storm", seconds=5),
     atk6("ndpexhaust26", f"ndpexhaust26 {DEV} 2001:db8:1::/64",
          "nd_scan pmtu_bogus", "pmtu_spoof pmtu_storm", seconds=5),
     atk6("ndpexhaust26_p", f"ndpexhaust26 -p -r {DEV} 2001:db8:1::/64", "nd_scan", seconds=5),

@@ -115,6 +115,7 @@ flood(void **state)
 
 	set8(&p, 1, 4);
 	quote_proto(&p, 17);
+	quote_ports(&p, 53, 53); /* from a name server, but no late answer: no client has that port */
 	for (unsigned i = 0; i < 2500; i++) {
 		char src[40];
 

@@ -222,7 +222,7 @@ is_late_answer(const struct ics_msg *msg, bool is_ip4)
 	const struct ics_quote *q = &msg->error.quote;
 
 	return msg->error.code == (is_ip4 ? 3 : 4) && q->proto == ICS_PROTO_UDP && (q->flags & ICS_QUOTE_PORTS) &&
-	       q->sport == PORT_DNS;
+	       q->sport == PORT_DNS && q->dport >= PORTS_OF_SERVICES;
 }
 
 /* Codes that RFC 1122 4.2.3.9 lets abort a connection, about one that is established. */
