@@ -109,7 +109,11 @@ next_after(uint32_t count, uint32_t lane)
 {
 	if (lane != ICS_LANE_BULK && count < ICS_FOLD_URGENT_FREE)
 		return count + 1;
-	return count < ICS_FOLD_EARLY ? ICS_FOLD_EARLY : count < 10 ? 10 : count < 100 ? 100 : count < 1000 ? 1000 : UINT32_MAX;
+	return count < ICS_FOLD_EARLY ? ICS_FOLD_EARLY
+	       : count < 10           ? 10
+	       : count < 100          ? 100
+	       : count < 1000         ? 1000
+				      : UINT32_MAX;
 }
 
 void
