@@ -27,6 +27,7 @@
 #define CLEAR_NS (60 * NS_PER_S)
 /* Machines wake up and fall asleep again: one that comes back so soon is one finding for longer. */
 #define AGAIN_NS (600 * NS_PER_S)
+/* Data of a host is told once a minute, and at once after a minute without: what speaks again is awake again. */
 #define SILENCE_NS (60 * NS_PER_S)
 /* A loop shows as one only when several are heard in it; what it made look like a storm until then is taken back. */
 #define LOOP_LAG_NS (3 * NS_PER_S)
