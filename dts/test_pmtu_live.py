@@ -1,5 +1,6 @@
 """Path MTU discovery of real kernels through a router with a smaller link, IPv4 and IPv6: a sender that listens makes
-pmtu_learned and nothing worse; one that is not told, by a filter behind the tap, or does not listen makes pmtu_blackhole_repeat, with advice."""
+pmtu_learned and nothing worse; one that is not told, by a filter behind the tap, or that does not listen makes
+pmtu_blackhole_repeat, with advice."""
 
 import lab
 import pytest

@@ -373,6 +373,92 @@ feed_ra(struct fixture *x)
 	ics_engine_feed(x->report.engine, &rec, (struct ics_view){f, sizeof(f)}, 1);
 }
 
+/* A Packet Too Big of 1492 octets about 1500, as a worker hands it over. */
+static void
+feed_too_big(struct fixture *x, uint64_t ts_ns)
+{
+	enum { ICMP_OFF = 54, QUOTE_OFF = ICMP_OFF + 8, LEN = QUOTE_OFF + 48 };
+	uint8_t f[LEN] = {2, 0, 0, 0, 0, 0x10, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, [20] = 58, [21] = 255};
+	static const uint8_t net[] = {0x20, 0x01, 0x0d, 0xb8};
+	struct ics_record rec = {
+		.ts_ns = ts_ns,
+		.vlan_outer = 10,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = ICMP_OFF,
+		.ilen = LEN - ICMP_OFF,
+		.cap_len = LEN,
+		.class = ICS_CLASS_icmp6_too_big,
+		.flags = ICS_REC_STRICT,
+		.encap = (uint8_t)(ICS_LINK_ETHERNET << 5),
+	};
+
+	for (unsigned i = 0; i < 4; i++) /* reporter ::ff, host ::10, far ::9 */
+		memcpy(f + (unsigned[]){22, 38, QUOTE_OFF + 8, QUOTE_OFF + 24}[i], net, 4);
+	f[37] = 0xff;
+	f[53] = f[QUOTE_OFF + 23] = 0x10;
+	f[QUOTE_OFF + 39] = 9;
+	f[ICMP_OFF] = 2;
+	f[ICMP_OFF + 6] = 5;
+	f[ICMP_OFF + 7] = 0xd4;
+	f[QUOTE_OFF] = 0x60;
+	f[QUOTE_OFF + 4] = 5;
+	f[QUOTE_OFF + 5] = 0xb4;
+	f[QUOTE_OFF + 6] = 6;
+	ics_engine_feed(x->report.engine, &rec, (struct ics_view){f, LEN}, 1);
+}
+
+static void
+test_paths(void **state)
+{
+	struct fixture *x = *state;
+	json_t *j = get_json(x), *o, *g;
+	char *text;
+
+	assert_int_equal(json_array_size(at(j, "pmtu")), 0);
+	assert_int_equal(json_array_size(at(j, "pmtu_reporters")), 0);
+	json_decref(j);
+	text = get_text(x);
+	assert_null(strstr(text, "Path MTU\n"));
+	free(text);
+
+	feed_too_big(x, T0);
+	feed_too_big(x, T0 + 1000000000);
+	j = get_json(x);
+	assert_int_equal(json_array_size(at(j, "pmtu")), 1);
+	o = json_array_get(at(j, "pmtu"), 0);
+	assert_text(o, "host", "2001:db8::10");
+	assert_text(o, "far", "2001:db8::9");
+	assert_text(o, "class", "tcp");
+	assert_text(o, "reporter", "2001:db8::ff");
+	assert_text(o, "reporter_mac", "02:00:00:00:00:01");
+	assert_int_equal(json_integer_value(at(o, "vlan_outer")), 10);
+	assert_true(json_is_null(at(o, "vlan_inner")));
+	assert_int_equal(json_integer_value(at(o, "mtu")), 1492);
+	assert_int_equal(json_integer_value(at(o, "repeats")), 1);
+	assert_int_equal(json_integer_value(at(o, "labels")), 0);
+	assert_int_equal(json_integer_value(at(o, "quoted_len")), 1500);
+	assert_int_equal(json_integer_value(at(o, "mss4")), 1452);
+	assert_int_equal(json_integer_value(at(o, "mss6")), 1432);
+	assert_true(json_is_false(at(o, "black_hole")));
+	assert_int_equal(json_array_size(at(o, "guess")), 3);
+	g = json_array_get(at(o, "guess"), 0);
+	assert_text(g, "what", "PPPoE");
+	assert_text(g, "confidence", "medium");
+	o = json_array_get(at(j, "pmtu_reporters"), 0);
+	assert_text(o, "address", "2001:db8::ff");
+	assert_int_equal(json_integer_value(at(o, "messages")), 2);
+	json_decref(j);
+	text = get_text(x);
+	assert_non_null(
+		strstr(text, "\nPath MTU\n"
+			     "  2001:db8::ff (02:00:00:00:00:01): at most 1492 octets on 1 path, PPPoE, 2 MPLS labels "
+			     "(L3VPN) or QinQ\n"
+			     "    TCP MSS that fits: 1452 for IPv4, 1432 for IPv6\n"
+			     "  2001:db8::10 to 2001:db8::9 (tcp): 1492, told by 2001:db8::ff 2 times\n"));
+	free(text);
+}
+
 static void
 test_prefixes(void **state)
 {
@@ -560,6 +646,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_json_of_strange_strings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_of_a_finding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prefixes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queriers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_multicast, setup, teardown),

@@ -187,7 +187,7 @@ parse_error(struct ics_msg *m)
 	e->type = m->icmp.p[0];
 	e->code = m->icmp.p[1];
 	e->hop_limit = ics_view_u8(m->frame, rec->l3_off + (is_ip4 ? 8 : 7));
-	e->mtu = rec->class == ICS_CLASS_icmp6_too_big     ? ics_load_be32(m->icmp.p + 4)
+	e->mtu = rec->class == ICS_CLASS_icmp6_too_big       ? ics_load_be32(m->icmp.p + 4)
 		 : rec->class == ICS_CLASS_icmp4_frag_needed ? ics_load_be16(m->icmp.p + 6)
 							     : 0;
 	(void)ics_quote_parse(&pkt, &e->quote);
