@@ -55,6 +55,7 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 {
 	struct ics_anomaly_stats a;
 	struct ics_model_stats m;
+	struct ics_frames_stats f;
 
 	ics_anomaly_stats(ics_engine_anomalies(src->engine), &a);
 	reply_uint(r, "anomalies_open", a.open);
@@ -82,6 +83,10 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "prefix_drops", m.prefix_drops);
 	reply_uint(r, "prefix_evictions", m.prefix_evictions);
 	reply_uint(r, "advertiser_evictions", m.advertiser_evictions);
+	ics_model_frames_stats(ics_engine_model(src->engine), &f);
+	reply_uint(r, "frames_watched", f.kept);
+	reply_uint(r, "frame_evictions", f.evictions);
+	reply_uint(r, "copies_unknown", f.unknown);
 }
 
 static void
