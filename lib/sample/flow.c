@@ -464,7 +464,7 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 	if (e == NULL) {
 		/* From its SYN on, or when it sends what may be too long: the rest has nothing to say. */
 		if (!(g->tcp_flags & TCP_SYN) && (g->payload == 0 || !g->df || g->ip_len <= floor))
-			return floor / 16;
+			return recent_len(g->is6, floor);
 		e = make_flow(s, set, tag, g);
 		if (e == NULL)
 			return RECENT_LEN_MAX;
@@ -492,5 +492,5 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 	if (g->payload != 0 && (!g->df || g->ip_len > s->conf.link_mtu))
 		return RECENT_LEN_MAX;
 	len = x->acked_len > floor ? x->acked_len : floor;
-	return len / 16;
+	return recent_len(g->is6, len);
 }

@@ -275,15 +275,13 @@ quick_of(const struct ics_sampler *s, const struct seg *g, bool swap)
 	const uint8_t *p = g->f->data + g->l3_off;
 	uint32_t src = swap ? g->dport : g->sport, dst = swap ? g->sport : g->dport;
 	uint32_t ports = __builtin_bswap32(src << 16 | dst);
-	uint64_t a[4], h;
+	uint64_t a, h;
 
 	if (g->is6) {
-		memcpy(a, p + (swap ? 24 : 8), 16);
-		memcpy(a + 2, p + (swap ? 8 : 24), 16);
-		h = hash_quick6(s, a, ports, g->proto);
+		h = hash_quick6(s, p + (swap ? 24 : 8), p + (swap ? 8 : 24), ports, g->proto);
 	} else {
-		memcpy(a, p + 12, 8);
-		h = hash_quick4(s, swap ? a[0] << 32 | a[0] >> 32 : a[0], ports, g->proto);
+		a = ics_load_u64(p + 12);
+		h = hash_quick4(s, swap ? a << 32 | a >> 32 : a, ports, g->proto);
 	}
 	if (g->place != g->hash)
 		h = ics_hash_mix(h, (uint64_t)g->vlan[0] << 16 | g->vlan[1]);
@@ -297,10 +295,10 @@ recent_word(const struct ics_sampler *s, uint64_t quick, uint32_t len)
 }
 
 static inline bool
-is_recent(const struct ics_sampler *s, uint64_t quick, uint32_t ip_len)
+is_recent(const struct ics_sampler *s, uint64_t quick, uint32_t len)
 {
 	const uint32_t *pair = &s->recent[quick * 2 % RECENT_SLOTS];
-	uint32_t word = recent_word(s, quick, ip_len / 16);
+	uint32_t word = recent_word(s, quick, len);
 
 	return (pair[0] - word <= RECENT_LEN_MAX) | (pair[1] - word <= RECENT_LEN_MAX);
 }
@@ -446,16 +444,13 @@ is_settled4(const struct ics_sampler *s, const uint8_t *p)
 
 	if (ics_unlikely(!has_ports(p[9])))
 		ports = 0;
-	return is_recent(s, hash_quick4(s, ics_load_u64(p + 12), ports, p[9]), ics_load_be16(p + 2));
+	return is_recent(s, hash_quick4(s, ics_load_u64(p + 12), ports, p[9]), p[2]);
 }
 
 static inline bool
 is_settled6(const struct ics_sampler *s, const uint8_t *p)
 {
-	uint64_t a[4];
-
-	memcpy(a, p + 8, sizeof(a));
-	return is_recent(s, hash_quick6(s, a, load_ports(p + 40), p[6]), ics_load_be16(p + 4) + 40u);
+	return is_recent(s, hash_quick6(s, p + 8, p + 24, load_ports(p + 40), p[6]), p[4]);
 }
 
 /* Which packets need a look. A function of its own: the loop wants all registers. */
@@ -565,7 +560,7 @@ ics_sample_packet(struct ics_sampler *s, const struct ics_frame *f, const struct
 	if (g.is6 && g.proto != f->data[g.l3_off + 6])
 		return;
 	set_hash(s, &g);
-	if (is_recent(s, quick_of(s, &g, false), g.ip_len))
+	if (is_recent(s, quick_of(s, &g, false), recent_len(g.is6, g.ip_len)))
 		return;
 	look(s, &g, l4);
 }

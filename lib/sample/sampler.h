@@ -5,11 +5,12 @@
 #include "ics_sample.h"
 
 /* Recent directions of flows: what came by in this epoch and needs no second look. A word each: 16 bits of the hash, 3 of
- * the epoch, one that is 0, and 12 of the length (in 16 octets) up to which packets are of no interest. So one subtraction
- * compares all of it: word - (hash, epoch, length of the packet) is at most RECENT_LEN_MAX when the packet is of none.
+ * the epoch, five that are 0, and 8 of the length up to which packets are of no interest: the high octet of IPv4's total
+ * length or of IPv6's payload length. So one subtraction compares all of it: word - (hash, epoch, length of the packet) is
+ * at most RECENT_LEN_MAX when the packet is of none.
  */
 #define RECENT_SLOTS 16384 /* in pairs: a flow may be in either */
-#define RECENT_LEN_MAX 0xfffu
+#define RECENT_LEN_MAX 0xffu
 #define RECENT_HASH 0xffff0000u
 #define RECENT_EPOCH 0x0000e000u
 #define RECENT_EPOCH_SHIFT 13
@@ -101,6 +102,7 @@ struct filter {
 };
 
 struct ics_sampler {
+	uint32_t recent[RECENT_SLOTS] __attribute__((aligned(64)));
 	struct ics_sample_conf conf;
 	uint64_t seed1, seed2, seed3, seed4;
 	const struct ics_sink *sink; /* NULL: nothing is told */
@@ -122,7 +124,6 @@ struct ics_sampler {
 	ics_counter flows, flows_refused, flows_evicted, rate_shift; /* for telemetry */
 	uint32_t *source;
 	struct flow *flow;
-	uint32_t recent[RECENT_SLOTS] __attribute__((aligned(64)));
 };
 
 /* ---- hashes: the same for both directions ---- */
@@ -155,12 +156,20 @@ hash_quick4(const struct ics_sampler *s, uint64_t addrs, uint32_t ports, uint8_t
 }
 
 static inline uint64_t
-hash_quick6(const struct ics_sampler *s, const uint64_t addr[static 4], uint32_t ports, uint8_t proto)
+hash_quick6(const struct ics_sampler *s, const uint8_t *src, const uint8_t *dst, uint32_t ports, uint8_t proto)
 {
-	__uint128_t m = (__uint128_t)(addr[0] ^ s->seed1) * (addr[1] ^ s->seed2) +
-			(__uint128_t)(addr[2] ^ s->seed3) * (addr[3] ^ s->seed4 ^ ports ^ (uint64_t)proto << 32);
+	__uint128_t m = (__uint128_t)(ics_load_u64(src) ^ s->seed1) * (ics_load_u64(src + 8) ^ s->seed2) +
+			(__uint128_t)(ics_load_u64(dst) ^ s->seed3) *
+				(ics_load_u64(dst + 8) ^ s->seed4 ^ ports ^ (uint64_t)proto << 32);
 
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* A length of an IP packet as recent[] has it. */
+static inline uint32_t
+recent_len(bool is6, uint32_t ip_len)
+{
+	return (is6 ? ip_len - 40 : ip_len) >> 8;
 }
 
 /* bloom.c */
