@@ -7,10 +7,10 @@
 #include "ics_report.h"
 
 static const struct reply_column columns[] = {
-	{"id", false},       {"segment", false},   {"port", false},       {"vlan", true},         {"mac", true},
-	{"class", true},     {"addresses", false}, {"link_local", false}, {"stable", false},      {"temp", false},
-	{"first_ns", false}, {"last_ns", false},   {"last_rs_ns", false}, {"last_dad_ns", false},
-	{"groups", false},   {"mld_version", false},
+	{"id", false},         {"segment", false},     {"port", false},      {"vlan", true},
+	{"mac", true},         {"class", true},        {"addresses", false}, {"link_local", false},
+	{"stable", false},     {"temp", false},        {"first_ns", false},  {"last_ns", false},
+	{"last_rs_ns", false}, {"last_dad_ns", false}, {"groups", false},    {"mld_version", false},
 };
 
 /* Addresses and groups that /info lists. */

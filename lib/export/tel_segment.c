@@ -39,8 +39,7 @@ messages(const struct ics_segment *s)
 static const char *
 querier(struct ics_model *m, uint32_t segment, char buf[static ICS_IP_STRLEN])
 {
-	const struct ics_querier *q =
-		ics_queriers_current(ics_model_queriers(m, segment), ics_model_clock(m)->now_ns);
+	const struct ics_querier *q = ics_queriers_current(ics_model_queriers(m, segment), ics_model_clock(m)->now_ns);
 
 	return q != NULL ? ics_ip_format(&q->addr, buf) : "none";
 }

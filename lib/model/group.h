@@ -19,7 +19,7 @@ struct ics_mcast {
 	struct ics_table groups, members;
 	struct ics_timer sweep, trend;
 	uint32_t sweep_hand;
-	uint64_t probes; /* for room that were made */
+	uint64_t probes;      /* for room that were made */
 	uint64_t mali_min_ns; /* of all segments: what is younger need not be looked at */
 	struct ics_domain domain[ICS_PORTS_MAX];
 };
