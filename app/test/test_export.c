@@ -1,6 +1,7 @@
-/* Endpoints at maximum population: every reply is rendered as telemetry renders it and must fit, whole, into 16 KiB; pages
- * must hold every row exactly once; parameters of any kind get an answer or an error that names what is allowed. No EAL:
- * handlers fill plain memory.
+/* Endpoints at maximum population: every reply is rendered as telemetry renders
+ * it and must fit, whole, into 16 KiB; pages must hold every row exactly once;
+ * parameters of any kind get an answer or an error that names what is allowed.
+ * No EAL: handlers fill plain memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TELEMETRY_MAX 16384
 #define WORKERS 64
@@ -199,7 +201,8 @@ fill_store(void)
 	}
 }
 
-/* As many segments as it takes, each with its quota of search domains as long as any text can be. */
+/* As many segments as it takes, each with its quota of search domains as long
+ * as any text can be. */
 static void
 fill_prefixes(void)
 {
@@ -243,7 +246,7 @@ fill_prefixes(void)
 
 /* Every binding that there can be, each address as long as it can be. */
 static void
-fill_neighbors(void)
+fill_neighbors(uint64_t since_ns)
 {
 	enum { NA_OFF = 54, TARGET_OFF = NA_OFF + 8 };
 	static uint8_t f[NA_OFF + 32];
@@ -270,13 +273,14 @@ fill_neighbors(void)
 		for (unsigned i = 0; i < 6; i++)
 			target[4 + 2 * i] = (uint8_t)(0x10 | (n >> 4 * i & 0xf));
 		f[6 + 4] = f[NA_OFF + 26 + 4] = (uint8_t)(n / ICS_BINDINGS_PER_MAC);
-		rec.ts_ns = 1000000 + n;
+		rec.ts_ns = since_ns + n;
 		ics_engine_feed(t.engine, &rec, (struct ics_view){f, sizeof(f)}, 0);
 	}
 	assert_int_equal(ics_model_binding_count(ics_engine_model(t.engine)), ICS_BINDINGS_MAX);
 }
 
-/* A solicitation of host n from its address number k, as a worker hands it over. */
+/* A solicitation of host n from its address number k, as a worker hands it
+ * over. */
 static void
 solicit(uint32_t n, uint32_t k)
 {
@@ -320,7 +324,8 @@ fill_hosts(void)
 		solicit(ICS_HOSTS_MAX - 1, 0x80000000 + k);
 }
 
-/* Eight queriers on each VLAN that is there, as a worker hands their queries over. */
+/* Eight queriers on each VLAN that is there, as a worker hands their queries
+ * over. */
 static void
 fill_queriers(void)
 {
@@ -395,7 +400,7 @@ setup(void **state)
 					   .consumed_records = UINT64_MAX,
 					   .consumed_messages = UINT64_MAX};
 	fill_store();
-	fill_neighbors();
+	fill_neighbors(1000000);
 	fill_prefixes();
 	return 0;
 }
@@ -560,7 +565,8 @@ test_anomaly_list_pages(void **state)
 	assert_int_equal(rows, 4000);
 }
 
-/* A million bindings, the widest there are, page by page; then some of them gone. */
+/* A million bindings, the widest there are, page by page; then some of them
+ * gone. */
 static void
 test_neighbor_pages_hold_every_row_once(void **state)
 {
@@ -1100,6 +1106,105 @@ test_full_dict_says_so(void **state)
 	assert_true(json_len > TELEMETRY_MAX * 9 / 10);
 }
 
+/* ---- in time ---- */
+
+#define REPLY_MS_MAX 200
+
+/* As many routers as there can be, on as few VLANs. */
+static void
+fill_routers(void)
+{
+	enum { RA_OFF = 54, LEN = RA_OFF + 24 };
+	uint8_t f[LEN] = {0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 24, 58, 255};
+	struct ics_model_stats st;
+	struct ics_record rec = {
+		.ts_ns = 1463012460000000000ull,
+		.class = ICS_CLASS_nd_ra,
+		.flags = ICS_REC_STRICT,
+		.encap = ICS_LINK_ETHERNET << 5,
+		.vlan_inner = ICS_VLAN_NONE,
+		.l3_off = 14,
+		.l4_off = RA_OFF,
+		.ilen = 24,
+		.cap_len = LEN,
+		.wire_len = LEN,
+	};
+
+	f[22] = 0xfe;
+	f[23] = 0x80;
+	f[38] = 0xff;
+	f[39] = 0x02;
+	f[53] = 1;
+	f[54] = 134;
+	f[58] = 64;
+	f[60] = 7;
+	f[70] = ICS_OPT_SLLA;
+	f[71] = 1;
+	for (unsigned n = 0; n < ICS_ROUTERS_MAX; n++) {
+		f[10] = f[36] = f[76] = (uint8_t)(n >> 8);
+		f[11] = f[37] = f[77] = (uint8_t)n;
+		rec.vlan_outer = (uint16_t)(1024 + n / ICS_ROUTERS_PER_SEGMENT);
+		rec.frame_hash = 1 + n;
+		ics_engine_feed(t.engine, &rec, (struct ics_view){f, sizeof(f)}, 0);
+	}
+	ics_model_stats(ics_engine_model(t.engine), &st);
+	assert_int_equal(st.routers, ICS_ROUTERS_MAX);
+}
+
+static void
+ask_in_time(const char *command, const char *params)
+{
+	static uint32_t n;
+	struct timespec a, b;
+
+	for (unsigned i = 0; i < 32; i++, n++)
+		solicit(n % ICS_HOSTS_MAX, 0xffffffff);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	ask(command, params);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	assert_in_range((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000, 0, REPLY_MS_MAX - 1);
+}
+
+/* Whatever is asked while records come in, of the fullest model there can be:
+ * from the beginning on, and from everywhere else. The size is checked as it is
+ * rendered.
+ */
+static void
+test_every_reply_is_in_time(void **state)
+{
+	const struct endpoint *e;
+	struct ics_model_stats st;
+	char params[32];
+
+	fill_neighbors(1463012460000000000ull); /* of those before none was heard for years */
+	fill_routers();
+	ics_model_stats(ics_engine_model(t.engine), &st);
+	assert_int_equal(st.bindings, ICS_BINDINGS_MAX);
+	assert_int_equal(st.hosts, ICS_HOSTS_MAX);
+	for (unsigned i = 0; (e = endpoint_at(i)) != NULL; i++) {
+		size_t len = strlen(e->command);
+		bool table = len > 6 && strcmp(e->command + len - 6, "/table") == 0;
+
+		/* That one changes something; workers have no rings here. */
+		if (strcmp(e->command, "/icmpscope/anomaly/ack") == 0 ||
+		    strncmp(e->command, "/icmpscope/worker/", 18) == 0)
+			continue;
+		ask_in_time(e->command, NULL);
+		/* Indexes and ids from the first to beyond the last. */
+		for (uint64_t start = 0; start <= ICS_BINDINGS_MAX * 2; start = start * 3 / 2 + 1) {
+			snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+			ask_in_time(e->command, params);
+		}
+		for (uint64_t start = 0, pages = 0; table && pages < 50; pages++) {
+			snprintf(params, sizeof(params), "%llu", (unsigned long long)start);
+			ask_in_time(e->command, params);
+			if (item("next") == NULL)
+				break;
+			start = number("next");
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -1124,6 +1229,7 @@ main(void)
 		cmocka_unit_test(test_text_is_cut_and_cleaned),
 		cmocka_unit_test(test_full_dict_says_so),
 		cmocka_unit_test(test_acknowledge),
+		cmocka_unit_test(test_every_reply_is_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
