@@ -47,6 +47,7 @@ def as_reader_document(live, want):
     """The live anomaly in the words of the reader's document; every field must have its place there."""
     left = {k: v for k, v in live.items() if k not in LIVE_ALONE and not re.fullmatch(r"says_\d+", k)}
     got = {k: left.pop(k) for k in SAME}
+    got["acked"] = bool(left.pop("acked"))
     got["muted"], got["lenient"] = bool(left.pop("muted")), bool(left.pop("lenient"))
     got["cleared"] = left.pop("cleared", None)
     got["segment"] = {"port": left.pop("port"), "vlan": int(left.pop("vlan"))}

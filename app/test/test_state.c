@@ -468,6 +468,7 @@ test_hostile_numbers(void **state)
 	static const uint64_t values[] = {0, 1, 0x7f, 0xff, 0xffff, 0xffffffff, UINT64_MAX, 1ull << 63};
 	unsigned refused = 0, taken = 0;
 	uint8_t *data, *copy;
+	struct ics_state_snapshot *s = ics_state_snapshot_new();
 	uint64_t seed = 1;
 	size_t len;
 
@@ -476,7 +477,7 @@ test_hostile_numbers(void **state)
 	len = slurp(&data);
 	copy = malloc(len);
 	assert_non_null(copy);
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < 1200; round++) {
 		struct rig *r;
 		struct ics_state_restored back;
 		char err[ICS_STATE_ERR_LEN];
@@ -505,7 +506,9 @@ test_hostile_numbers(void **state)
 			feed_base(r, BASE_inc_na, T0 + 622 * S);
 			feed_base(r, BASE_inc_ra, T0 + 623 * S);
 			ics_engine_tick(r->engine, T0 + 90000 * S);
-			save(r, 100);
+			ics_state_snapshot_begin(s);
+			while (!ics_state_snapshot_step(s, r->engine, 100))
+				;
 			assert_true(count_anomalies(r) > 0);
 		} else {
 			assert_int_equal(rc, -EINVAL);
@@ -513,8 +516,9 @@ test_hostile_numbers(void **state)
 		}
 		rig_free(r);
 	}
-	assert_true(refused > 300);
-	assert_true(taken > 300);
+	assert_true(refused > 100);
+	assert_true(taken > 100);
+	ics_state_snapshot_free(s);
 	free(copy);
 	free(data);
 }
