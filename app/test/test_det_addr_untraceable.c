@@ -51,6 +51,42 @@ data_without_nd(void **state)
 	rig_free(r);
 }
 
+/* The same by what the TCP sampler tells of frames. */
+static void
+data_by_the_sampler(void **state)
+{
+	struct rig *r = new_rig(NULL);
+	struct ics_model *m = ics_engine_model(r->engine);
+	const struct ics_host *h;
+	struct ics_mac mac;
+	char addr[64];
+
+	rig_sample(r);
+	feed_base(r, BASE_ra, T0);
+	feed_base(r, BASE_ns, T0);
+	assert_int_equal(ics_mac_parse("00:00:5e:00:53:10", &mac), 0);
+	h = ics_model_host_find(m, 0, &mac);
+	assert_non_null(h);
+	assert_int_equal(h->last_data_ns, 0);
+	assert_string_equal(detector(r, UT)->state, "not_assessed");
+	for (unsigned i = 0; i < 21; i++) {
+		struct packet p = base_packet(BASE_ns);
+
+		set_smac(&p, i == 20 ? "00:00:5e:00:53:10" : MAC_X);
+		set_src(&p, random_address(1, i, addr));
+		set_dst(&p, "2001:db8:9::9");
+		make_udp(&p);
+		p.raw = true;
+		feed(r, &p, T0 + S + i * 100 * MS);
+	}
+	assert_string_equal(detector(r, UT)->state, "on");
+	assert_int_equal(h->last_data_ns, T0 + 3 * S);
+	ics_engine_tick(r->engine, T0 + 70 * S);
+	assert_finding(the_anomaly(r), UT, "no_nd", "warn");
+	assert_int_equal(fact_value(the_anomaly(r), "sources"), 20);
+	rig_free(r);
+}
+
 static void
 data_with_nd(void **state)
 {
@@ -170,7 +206,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(data_without_nd), cmocka_unit_test(data_with_nd), cmocka_unit_test(small_share),
+		cmocka_unit_test(data_without_nd), cmocka_unit_test(data_by_the_sampler),
+		cmocka_unit_test(data_with_nd),    cmocka_unit_test(small_share),
 		cmocka_unit_test(made_up_macs),    cmocka_unit_test(flood),
 	};
 

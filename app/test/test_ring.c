@@ -183,6 +183,26 @@ test_last_quarter_is_reserved(void **state)
 	ics_ring_free(r);
 }
 
+/* Samples leave most of the bulk ring to messages, which never give way to them. */
+static void
+test_samples_take_an_eighth(void **state)
+{
+	struct ics_ring *r = ring();
+	struct seen s = {0};
+	uint64_t n = 0, messages = 0;
+
+	while (push(r, ICS_LANE_SAMPLE, n, 0) == 0)
+		n++;
+	assert_in_range(n, SIZE / 8 - 2, SIZE / 8);
+	while (push(r, ICS_LANE_BULK, n + messages, 0) == 0)
+		messages++;
+	assert_int_equal(n + messages, SIZE - 1);
+	assert_int_equal(push(r, ICS_LANE_SAMPLE, n, 0), -ENOSPC);
+	assert_int_equal(ics_ring_drain_bulk(r, SIZE, check_all, &s), SIZE - 1);
+	assert_int_equal(s.bad, 0);
+	ics_ring_free(r);
+}
+
 static void
 test_longest_record(void **state)
 {
@@ -255,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_full_ring_refuses_whole_records),
 		cmocka_unit_test(test_look_ends_inside_a_record),
 		cmocka_unit_test(test_last_quarter_is_reserved),
+		cmocka_unit_test(test_samples_take_an_eighth),
 		cmocka_unit_test(test_longest_record),
 		cmocka_unit_test(test_producer_on_another_lcore),
 	};
