@@ -1,7 +1,6 @@
-/* Endpoints at maximum population: every reply is rendered as telemetry renders
- * it and must fit, whole, into 16 KiB; pages must hold every row exactly once;
- * parameters of any kind get an answer or an error that names what is allowed.
- * No EAL: handlers fill plain memory.
+/* Endpoints at maximum population: every reply is rendered as telemetry renders it and must fit, whole, into 16 KiB; pages
+ * must hold every row exactly once; parameters of any kind get an answer or an error that names what is allowed. No EAL:
+ * handlers fill plain memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,8 +200,7 @@ fill_store(void)
 	}
 }
 
-/* As many segments as it takes, each with its quota of search domains as long
- * as any text can be. */
+/* As many segments as it takes, each with its quota of search domains as long as any text can be. */
 static void
 fill_prefixes(void)
 {
@@ -279,8 +277,7 @@ fill_neighbors(uint64_t since_ns)
 	assert_int_equal(ics_model_binding_count(ics_engine_model(t.engine)), ICS_BINDINGS_MAX);
 }
 
-/* A solicitation of host n from its address number k, as a worker hands it
- * over. */
+/* A solicitation of host n from its address number k, as a worker hands it over. */
 static void
 solicit(uint32_t n, uint32_t k)
 {
@@ -324,8 +321,7 @@ fill_hosts(void)
 		solicit(ICS_HOSTS_MAX - 1, 0x80000000 + k);
 }
 
-/* Eight queriers on each VLAN that is there, as a worker hands their queries
- * over. */
+/* Eight queriers on each VLAN that is there, as a worker hands their queries over. */
 static void
 fill_queriers(void)
 {
@@ -565,8 +561,7 @@ test_anomaly_list_pages(void **state)
 	assert_int_equal(rows, 4000);
 }
 
-/* A million bindings, the widest there are, page by page; then some of them
- * gone. */
+/* A million bindings, the widest there are, page by page; then some of them gone. */
 static void
 test_neighbor_pages_hold_every_row_once(void **state)
 {
@@ -1165,9 +1160,8 @@ ask_in_time(const char *command, const char *params)
 	assert_in_range((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000, 0, REPLY_MS_MAX - 1);
 }
 
-/* Whatever is asked while records come in, of the fullest model there can be:
- * from the beginning on, and from everywhere else. The size is checked as it is
- * rendered.
+/* Whatever is asked while records come in, of the fullest model there can be: from the beginning on, and from everywhere
+ * else. The size is checked as it is rendered.
  */
 static void
 test_every_reply_is_in_time(void **state)
