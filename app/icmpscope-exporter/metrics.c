@@ -106,6 +106,8 @@ static const struct {
 	  {"binding_evictions", "bindings"},
 	  {"prefix_drops", "prefixes"},
 	  {"prefix_evictions", "prefixes_evicted"},
+	  {"path_drops", "paths"},
+	  {"path_evictions", "paths_evicted"},
 };
 
 static void

@@ -83,6 +83,13 @@ add_findings(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "prefix_drops", m.prefix_drops);
 	reply_uint(r, "prefix_evictions", m.prefix_evictions);
 	reply_uint(r, "advertiser_evictions", m.advertiser_evictions);
+	reply_uint(r, "paths", m.paths);
+	reply_uint(r, "path_drops", m.path_drops);
+	reply_uint(r, "path_evictions", m.path_evictions);
+	reply_uint(r, "path_reporters", m.reporters);
+	reply_uint(r, "path_reporter_evictions", m.reporter_evictions);
+	reply_uint(r, "black_holes", m.holes);
+	reply_uint(r, "black_hole_drops", m.hole_drops);
 	ics_model_frames_stats(ics_engine_model(src->engine), &f);
 	reply_uint(r, "frames_watched", f.kept);
 	reply_uint(r, "frame_evictions", f.evictions);
