@@ -5,9 +5,7 @@
  */
 #include "detect_priv.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define WINDOW_NS (60 * NS_PER_S)
 #define TARGETS 3
@@ -256,10 +254,7 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
-		return -ENOMEM;
-	return ics_table_init(d->state, sizeof(struct responder), 10, RESPONDERS_MAX, ics_hash_mix(d->seed, 1));
+	return ics_detector_make_table(d, sizeof(struct responder), 10, RESPONDERS_MAX);
 }
 
 const struct ics_detector_ops ics_det_dad_denial = {

@@ -4,9 +4,7 @@
  */
 #include "detect_priv.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define WINDOW_NS (60 * NS_PER_S)
 #define CLEAR_NS (600 * NS_PER_S)
@@ -209,10 +207,7 @@ due(const struct ics_episode *ep)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
-		return -ENOMEM;
-	return ics_table_init(d->state, sizeof(struct track), 20, TRACKED_MAX, ics_hash_mix(d->seed, 1));
+	return ics_detector_make_table(d, sizeof(struct track), 20, TRACKED_MAX);
 }
 
 const struct ics_detector_ops ics_det_nb_flip_flop = {

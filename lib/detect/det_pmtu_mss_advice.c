@@ -5,9 +5,7 @@
  */
 #include "pmtu.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define FARS 3
 #define STABLE_NS (600 * NS_PER_S)
@@ -329,10 +327,7 @@ due(const struct ics_episode *ep)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
-		return -ENOMEM;
-	return ics_table_init(d->state, sizeof(struct waiting), 20, WAITING_MAX, ics_hash_mix(d->seed, 1));
+	return ics_detector_make_table(d, sizeof(struct waiting), 20, WAITING_MAX);
 }
 
 static void

@@ -6,9 +6,7 @@
  */
 #include "detect_priv.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DEDUP_NS (600 * NS_PER_S)
 /* Routers that others redirected to may redirect further, for as long. */
@@ -263,10 +261,7 @@ due(const struct ics_episode *ep)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
-		return -ENOMEM;
-	return ics_table_init(d->state, sizeof(struct chain), 20, CHAIN_MAX, ics_hash_mix(d->seed, 1));
+	return ics_detector_make_table(d, sizeof(struct chain), 20, CHAIN_MAX);
 }
 
 const struct ics_detector_ops ics_det_redirect_rogue = {

@@ -48,11 +48,7 @@ struct episode {
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct ics_table));
-	if (d->state == NULL)
-		return -1;
-	return ics_table_init(d->state, sizeof(struct watch), sizeof(struct watch_key), ICS_ROUTERS_MAX,
-			      ics_hash_mix(d->seed, 1));
+	return ics_detector_make_table(d, sizeof(struct watch), sizeof(struct watch_key), ICS_ROUTERS_MAX);
 }
 
 static void

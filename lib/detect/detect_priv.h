@@ -126,7 +126,8 @@ void ics_episode_rearm(struct ics_episode *ep);
 void ics_episode_close(struct ics_episode *ep);
 /* Timer callback of detectors whose findings are over when due() says so. */
 bool ics_episode_expire(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns);
-/* Fini callback of detectors whose state is one table. */
+/* For detectors whose state is one table: init, and the fini callback. 0 or -ENOMEM. */
+int ics_detector_make_table(struct ics_detector *d, uint32_t entry_len, uint32_t key_len, uint32_t cap);
 void ics_detector_drop_table(struct ics_detector *d);
 void ics_episode_settle_all(struct ics_detector *d);
 

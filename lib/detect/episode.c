@@ -4,6 +4,8 @@
  */
 #include "detect_priv.h"
 
+#include <errno.h>
+
 #include <stdlib.h>
 
 /* Changes of counts alone are shown this often at most, unless the detector says otherwise; the first messages are
@@ -217,6 +219,15 @@ ics_episode_expire(struct ics_detector *d, struct ics_episode *ep, uint64_t now_
 		return true;
 	ics_episode_close(ep);
 	return false;
+}
+
+int
+ics_detector_make_table(struct ics_detector *d, uint32_t entry_len, uint32_t key_len, uint32_t cap)
+{
+	d->state = calloc(1, sizeof(struct ics_table));
+	if (d->state == NULL)
+		return -ENOMEM;
+	return ics_table_init(d->state, entry_len, key_len, cap, ics_hash_mix(d->seed, 1));
 }
 
 void
