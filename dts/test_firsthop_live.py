@@ -230,8 +230,10 @@ class TakeoverWithoutVirtualMac(Takeover):
 
 
 class PrivacyAddresses(Lan):
-    """A host that takes a new temporary address every few seconds, where once a day is usual."""
+    """A host that takes a new temporary address every few seconds, where once a day is usual. As slow as the machine may
+    be meanwhile, it may come to have too many at once."""
     expect = {"host_temp_churn"}
+    also = {"host_addr_excess"}
 
     def before_hosts(self):
         super().before_hosts()

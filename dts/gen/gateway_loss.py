@@ -2,7 +2,8 @@
 """Writes a whole incident of lost gateways: dts/gen/gateway_loss.py SCENARIO FILE
 
 The LAN of incident1.py: VLAN 10, one router, eight hosts that come up just before it. For ten minutes, while icmpscope
-learns, the router advertises itself every 200 s; the hosts go on finding each other's MAC all the time. Then:
+learns, the router advertises itself every 200 s; the hosts go on finding each other's MAC all the time, and the router
+asks for multicast listeners every 125 s. Then:
 
   w1         a hundred times in ten hours the router advertises itself, and 13 s later says that it is no router
              (NA with the router flag clear); at last it retracts itself (RA with Router Lifetime 0)
@@ -115,6 +116,8 @@ def build(name):
     day = LongDay()
     day.learning()
     SCENARIOS[name](day)
+    for us in range(at(0, 0, 40, 5000), max(us for us, _ in day.frames), 125000000):
+        day.query(us, day.hosts)
     return sorted(day.frames, key=lambda f: f[0])
 
 
