@@ -410,6 +410,7 @@ black_hole_fars(void **state)
 		}
 	assert_finding(only(r, HOLE), HOLE, "ignored", "critical");
 	assert_int_equal(fact_value(only(r, HOLE), "fars"), 3);
+	assert_int_equal(fact_value(only(r, HOLE), "messages"), 12);
 	assert_non_null(strstr(only(r, HOLE)->says, "ICMPv6 type 2"));
 	rig_free(r);
 }

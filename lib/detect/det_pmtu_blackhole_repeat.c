@@ -181,6 +181,15 @@ is_exempt(uint8_t proto, uint16_t sport, uint16_t dport)
 	       (proto == ICS_PROTO_UDP && (sport == PORT_HTTPS || dport == PORT_HTTPS));
 }
 
+static bool
+has_far(const struct episode *e, const struct ics_ip *far)
+{
+	for (unsigned i = 0; i < e->n_fars; i++)
+		if (ics_ip_equal(&e->far[i], far))
+			return true;
+	return e->n_fars == FARS; /* of those beyond, only what comes now is counted */
+}
+
 static void
 note_far(struct ics_detector *d, struct episode *e, const struct ics_ip *far)
 {
@@ -339,7 +348,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	e = episode_get(d, c->segment, p, s);
 	if (e == NULL)
 		return;
-	e->n += e->n == 0 ? s->n : n;
+	e->n += has_far(e, &p->far) ? n : s->n;
 	e->ttl = q->hop_limit;
 	e->is_on_host = is_next_to(d, c->segment, msg);
 	note_path(e, p, q->ip_len, msg->ts_ns);
