@@ -119,7 +119,7 @@ follow(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 	struct ics_asker *a;
 
 	if (i == 0) {
-		uint64_t slot = ics_hash(&key, sizeof(key), m->askers.seed) % ICS_ARRAY_LEN(m->asker_filter);
+		uint64_t slot = ics_hash(&key, 10, m->askers.seed) % ICS_ARRAY_LEN(m->asker_filter);
 
 		if (msg->ts_ns >= m->asker_filter_ns + WINDOW_NS) {
 			memset(m->asker_filter, 0, sizeof(m->asker_filter));
