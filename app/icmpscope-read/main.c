@@ -245,7 +245,8 @@ start(struct reader *r, const struct ics_config *conf)
 		r->watch.seed = seed;
 		r->inspect.sampler = ics_sampler_init(&sampler, NULL);
 		if (r->inspect.sampler == NULL) {
-			fprintf(stderr, "icmpscope-read: out of memory for flows; free some or set sample.enable=off\n");
+			fprintf(stderr,
+				"icmpscope-read: out of memory for flows; free some or set sample.enable=off\n");
 			ics_engine_free(r->engine);
 			return -1;
 		}

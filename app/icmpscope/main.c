@@ -138,10 +138,9 @@ make_plan(void)
 	int n;
 
 	describe_ports();
-	run.facts.worker_bytes = worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk,
-					      c->sample.enable ? &(struct ics_sample_conf){
-									 .filter_bits = c->sample.filter_bits}
-							       : NULL);
+	run.facts.worker_bytes =
+		worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk,
+			     c->sample.enable ? &(struct ics_sample_conf){.filter_bits = c->sample.filter_bits} : NULL);
 	run.facts.memory_mb = c->eal.memory_mb;
 	n = plan_parse_cpus(c->worker.cpus, run.facts.wanted, PLAN_CPUS_MAX);
 	if (n < 0) {
