@@ -156,6 +156,62 @@ test_flooder_evicts_itself(void **state)
 	ics_engine_free(e);
 }
 
+#define KNOWN_HOSTS 104858
+#define KNOWN_VLANS 64
+#define KNOWN_EACH 10
+
+/* How many addresses of the hosts of test_full_table() are there still. */
+static unsigned
+count_known(const struct ics_model *m)
+{
+	const struct ics_binding *b;
+	unsigned n = 0;
+	uint32_t host;
+
+	for (uint32_t i = 1; (b = ics_model_binding_next(m, &i)) != NULL; i++) {
+		memcpy(&host, b->addr.b + 12, 4);
+		n += host >= 0x0a000000 && host < 0x0a000000 + KNOWN_HOSTS;
+	}
+	return n;
+}
+
+/* All the addresses there is room for, each heard twice; then a flood on one of the VLANs, from one MAC and from as many
+ * as addresses.
+ */
+static void
+test_full_table(void **state)
+{
+	struct ics_engine *e = engine();
+	struct ics_model *m = ics_engine_model(e);
+	uint64_t ts = T0, before[KNOWN_VLANS];
+	unsigned known;
+
+	(void)state;
+	for (unsigned n = 0; n < 2; n++)
+		for (uint32_t i = 0; i < ICS_BINDINGS_MAX; i++)
+			feed_ns(e, (uint16_t)(10 + i / KNOWN_EACH % KNOWN_VLANS), 0x0a000000 + i / KNOWN_EACH,
+				i % KNOWN_EACH, ts += 1000);
+	known = count_known(m);
+	assert_int_equal(known, ICS_BINDINGS_MAX);
+	for (unsigned v = 0; v < KNOWN_VLANS; v++)
+		before[v] = on_vlan(e, (uint16_t)(10 + v))->bindings;
+	for (uint32_t i = 0; i < 200000; i++)
+		feed_ns(e, 10, 0x14000000, i, ts += 1000);
+	/* The flooder has its quota, of its own VLAN, and no more. */
+	assert_in_range(count_known(m), ICS_BINDINGS_MAX - ICS_BINDINGS_PER_MAC - 1, ICS_BINDINGS_MAX);
+	known = count_known(m);
+	for (uint32_t i = 0; i < 200000; i++)
+		feed_ns(e, 10, 0x15000000 + i, i, ts += 1000);
+	/* Heard once, invented ones go before all that was heard again. */
+	assert_in_range(count_known(m), known - ICS_BINDINGS_PER_MAC - 1, known);
+	/* What the flooded VLAN took before it had its share came from all of them alike. */
+	for (unsigned v = 1; v < KNOWN_VLANS; v++)
+		assert_in_range(on_vlan(e, (uint16_t)(10 + v))->bindings,
+				before[v] - 2 * ICS_BINDINGS_PER_MAC / KNOWN_VLANS * 2, before[v]);
+	print_message("known addresses: %u of %u\n", count_known(m), ICS_BINDINGS_MAX);
+	ics_engine_free(e);
+}
+
 static void
 feed_router(struct rig *r, unsigned n, unsigned lifetime_s, uint64_t ts)
 {
@@ -277,13 +333,12 @@ test_held_in_full_tables(void **state)
 	memcpy(by_mac.b + 10, mac.b, 6);
 	feed_ns(e, 10, host, 1, ts);
 	ics_model_hold(m, 0, &by_mac);
-	for (uint32_t i = 0; i < ICS_HOSTS_MAX + 300000; i++)
-		feed_ns(e, 10, 0x14000000 + i, 1, ts += 1000);
+	/* These are heard again, so they stay on. */
+	for (uint32_t i = 0; i < 2 * (ICS_HOSTS_MAX + 300000); i++)
+		feed_ns(e, 10, 0x14000000 + i / 2, 1, ts += 1000);
 	assert_non_null(ics_model_host_find(m, 0, &mac));
 	ics_model_release(m, 0, &by_mac);
-	for (uint32_t i = 0; i < 2 * ICS_HOSTS_MAX; i++)
-		feed_ns(e, 10, 0x24000000 + i, 1, ts += 1000);
-	assert_null(ics_model_host_find(m, 0, &mac));
+	assert_false(ics_model_host_find(m, 0, &mac)->held);
 	ics_engine_free(e);
 }
 
@@ -317,6 +372,7 @@ main(void)
 		cmocka_unit_test(test_two_large_segments),
 		cmocka_unit_test(test_bindings),
 		cmocka_unit_test(test_flooder_evicts_itself),
+		cmocka_unit_test(test_full_table),
 		cmocka_unit_test(test_open_anomaly_keeps_its_router),
 		cmocka_unit_test(test_holds_are_counted),
 		cmocka_unit_test(test_released_when_cleared),

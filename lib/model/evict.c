@@ -147,26 +147,46 @@ rank_binding(const void *entry, void *asking)
 	return rank_in_segment(asking, b->segment, rank);
 }
 
+/* In a full table newcomers are on probation: the one that came so many others ago and was not heard again goes before
+ * anybody else. So a flood, from however many MACs, lives in as many places and no more.
+ */
 static uint32_t
-victim(struct ics_model *m, struct ics_table *t, const struct seg_entry *seg,
+failed_probation(const struct probation *p, const struct ics_table *t, ics_table_rank_fn rank, struct asking *a)
+{
+	uint32_t i = p->index[p->next % PROBATION];
+
+	return i != 0 && ics_table_is_live(t, i) && rank(ics_table_at(t, i), a) == HEARD_ONCE ? i : 0;
+}
+
+void
+ics_evict_newcomer(struct probation *p, const struct ics_table *t, uint32_t index)
+{
+	if (index != 0 && t->count >= t->max)
+		p->index[p->next++ % PROBATION] = index;
+}
+
+static uint32_t
+victim(struct ics_model *m, struct ics_table *t, const struct probation *p, const struct seg_entry *seg,
        uint32_t (*population)(const struct ics_segment *seg), ics_table_rank_fn rank)
 {
+	uint32_t i;
 	struct asking a = {.m = m, .segment = seg->s.id, .share = t->max / SHARE, .population = population};
 
 	a.own_only = population(&seg->s) >= a.share;
-	return ics_table_victim(t, rank, &a);
+	i = failed_probation(p, t, rank, &a);
+	return i != 0 ? i : ics_table_victim(t, rank, &a);
 }
 
 uint32_t
 ics_evict_host(struct ics_model *m, const struct seg_entry *seg)
 {
-	return victim(m, &m->hosts, seg, hosts_of, rank_host);
+	return victim(m, &m->hosts, &m->new_hosts, seg, hosts_of, rank_host);
 }
 
 uint32_t
 ics_evict_binding(struct ics_model *m, const struct seg_entry *seg)
 {
-	return victim(m, &m->bindings, seg, bindings_of, rank_binding);
+	return victim(m, &m->bindings, &m->new_bindings, seg, bindings_of, rank_binding);
 }
 
 bool

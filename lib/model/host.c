@@ -209,6 +209,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 		i = ics_table_find(&m->hosts, &key);
 	if (i == 0) {
 		i = make_room_for_host(m, seg) ? ics_table_insert(&m->hosts, &key) : 0;
+		ics_evict_newcomer(&m->new_hosts, &m->hosts, i);
 		if (i == 0)
 			return 0;
 		host_at(m, i)->first_ns = msg->ts_ns;
@@ -338,6 +339,7 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 	i = find_binding(m, &key);
 	if (i == 0) {
 		i = make_room_for_binding(m, seg) ? ics_table_insert(&m->bindings, &key) : 0;
+		ics_evict_newcomer(&m->new_bindings, &m->bindings, i);
 		if (i == 0)
 			return NULL;
 		b = binding_at(m, i);

@@ -59,7 +59,14 @@ struct ics_paths {
 };
 
 struct ics_frames;
+/* What came in while its table was full, in turn: indexes. */
+#define PROBATION 4096
+struct probation {
+	uint32_t index[PROBATION], next;
+};
+
 struct ics_model {
+	struct probation new_hosts, new_bindings;
 	struct ics_frames *frames;
 	struct ics_table dads, solicits, askers;
 	uint32_t dad_oldest, dad_newest, solicit_oldest, solicit_newest; /* lists in order of start */
@@ -117,6 +124,8 @@ void ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct rou
 int ics_holds_init(struct ics_model *m, uint64_t seed);
 uint32_t ics_evict_host(struct ics_model *m, const struct seg_entry *seg);
 uint32_t ics_evict_binding(struct ics_model *m, const struct seg_entry *seg);
+/* An entry came into the table; to be called for each. */
+void ics_evict_newcomer(struct probation *p, const struct ics_table *t, uint32_t index);
 /* It asks for multicast listeners on its segment, at present. */
 bool ics_router_is_querier(const struct ics_model *m, const struct ics_router *r);
 
