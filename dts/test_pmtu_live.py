@@ -28,8 +28,8 @@ while True:
 """
 SEND = """
 import socket, sys
-c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60)
-c.settimeout(60)
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=150)
+c.settimeout(150)
 if "deaf" in sys.argv:
     c.setsockopt(socket.IPPROTO_IPV6, 23, 4)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_INTERFACE
 c.sendall(bytes(200000))
@@ -97,7 +97,7 @@ def test_sender_is_not_told(lan, version):
     with Scope("-p", "tap0", "--set", "detect.learn_s=0", ns=lan.ns("tap")) as scope:
         for _ in range(3):
             lan.start("/usr/bin/python3", "-c", SEND, FAR[version], PORT, *(["deaf"] if version == 6 else []), ns="h1")
-        a = lab.wait_for("the black hole is found", lambda: found(scope, "pmtu_blackhole_repeat"), 60)[0]
+        a = lab.wait_for("the black hole is found", lambda: found(scope, "pmtu_blackhole_repeat"), 120)[0]
         assert a["variant"] == "ignored"
         assert a["subject_host"] == HOST[version]
         row = scope.ask("/icmpscope/pmtu/table")
