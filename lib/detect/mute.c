@@ -26,7 +26,7 @@ ics_detect_is_muted(const struct ics_detector *d, const struct ics_segment_key *
 			match = true;
 			break;
 		case ICS_MUTE_IP:
-			match = ics_ip_equal(&m->ip, addr);
+			match = addr != NULL && ics_ip_equal(&m->ip, addr);
 			break;
 		case ICS_MUTE_MAC:
 			match = mac != NULL && ics_mac_equal(&m->mac, mac);
