@@ -26,7 +26,6 @@ EXCEPTIONS = {
     ("raw/snabb__vlan-incoming-icmpv6-20pkttoobig-inet-OPE.pcap", "pmtu_bogus"): "MTU 777, which IPv6 does not have",
     ("raw/suricata-verify__toobig.pcap", "pmtu_bogus"): "MTU 1200, which IPv6 does not have",
     ("raw/yanet__014_nat64stateless_icmp_error-002-send.pcap", "pmtu_bogus"): "MTU 1000 for a packet of 36 octets",
-    ("raw/yanet__014_nat64stateless_icmp_error-007-send.pcap", "pmtu_bogus"): "MTU 1020, which IPv6 does not have",
     (
         "raw/yanet__056_balancer_icmp_rate_limit-001-send.pcap",
         "unreach_storm",
