@@ -189,8 +189,8 @@ test_full_table(void **state)
 	(void)state;
 	for (unsigned n = 0; n < 2; n++)
 		for (uint32_t i = 0; i < ICS_BINDINGS_MAX; i++)
-			feed_ns(e, (uint16_t)(10 + i / KNOWN_EACH % KNOWN_VLANS), 0x0a000000 + i / KNOWN_EACH, i % KNOWN_EACH,
-				ts += 1000);
+			feed_ns(e, (uint16_t)(10 + i / KNOWN_EACH % KNOWN_VLANS), 0x0a000000 + i / KNOWN_EACH,
+				i % KNOWN_EACH, ts += 1000);
 	known = count_known(m);
 	assert_int_equal(known, ICS_BINDINGS_MAX);
 	for (unsigned v = 0; v < KNOWN_VLANS; v++)
@@ -206,8 +206,8 @@ test_full_table(void **state)
 	assert_in_range(count_known(m), known - ICS_BINDINGS_PER_MAC - 1, known);
 	/* What the flooded VLAN took before it had its share came from all of them alike. */
 	for (unsigned v = 1; v < KNOWN_VLANS; v++)
-		assert_in_range(on_vlan(e, (uint16_t)(10 + v))->bindings, before[v] - 2 * ICS_BINDINGS_PER_MAC / KNOWN_VLANS * 2,
-				before[v]);
+		assert_in_range(on_vlan(e, (uint16_t)(10 + v))->bindings,
+				before[v] - 2 * ICS_BINDINGS_PER_MAC / KNOWN_VLANS * 2, before[v]);
 	print_message("known addresses: %u of %u\n", count_known(m), ICS_BINDINGS_MAX);
 	ics_engine_free(e);
 }

@@ -89,8 +89,8 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 static bool
 may_repeat(const struct ics_record *rec, struct ics_view frame)
 {
-	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report || rec->class == ICS_CLASS_mld2_report ||
-	       rec->class == ICS_CLASS_mld_query;
+	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report ||
+	       rec->class == ICS_CLASS_mld2_report || rec->class == ICS_CLASS_mld_query;
 }
 
 void
