@@ -26,6 +26,7 @@ LIVE_ALONE = {
     "first_ns": "first, once more as a number",
     "last_ns": "last, once more as a number",
     "cleared_ns": "cleared, once more as a number",
+    "frames_kept": "how many frames anomaly/evidence has; the reader writes them with --evidence",
 }
 READER_ALONE = {
     "frames": "numbers of frames in the capture; live, a frame has none: its bytes are in anomaly/evidence",

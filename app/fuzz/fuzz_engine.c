@@ -145,7 +145,7 @@ check_anomaly(const struct run *r, const struct ics_anomaly *a)
 	check_facts(a->evidence, a->n_evidence);
 	fuzz_check_line(a->says, sizeof(a->says));
 	FUZZ_CHECK(a->severity <= ICS_SEV_CRITICAL, "severity %d", a->severity);
-	FUZZ_CHECK(a->n_frames <= ICS_ANOMALY_FRAMES_MAX && a->raw_len <= sizeof(a->raw), "%u frames", a->n_frames);
+	FUZZ_CHECK(a->n_frames <= ICS_ANOMALY_FRAMES_MAX && a->proof[ICS_PROOF_LATEST].len <= ICS_ANOMALY_EVIDENCE_FRAME, "%u frames", a->n_frames);
 	FUZZ_CHECK(a->count != 0 && a->count >= a->n_frames, "%llu messages, %u frames", (unsigned long long)a->count,
 		   a->n_frames);
 	for (unsigned i = 0; i < a->n_frames; i++)

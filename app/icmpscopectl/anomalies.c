@@ -64,6 +64,9 @@ print_anomaly(const json_t *info)
 	a->last_ns = ics_client_uint(info, "last_ns");
 	a->cleared_ns = ics_client_uint(info, "cleared_ns");
 	a->count = ics_client_uint(info, "count");
+	/* How many frames it keeps is all that is told of them here. */
+	for (uint64_t i = 0; i < ics_client_uint(info, "frames_kept") && i < ICS_PROOFS; i++)
+		a->proof[i].nth = i + 1;
 	ics_client_long_text(info, "says", a->says, sizeof(a->says));
 	if (ctl_wants_colour())
 		fputs(a->state == ICS_ANOMALY_CLEARED   ? "\033[32m"

@@ -50,6 +50,64 @@ open_find_clear(void **state)
 	ics_anomaly_store_free(s);
 }
 
+static unsigned
+proofs_at(struct ics_anomaly_store *s, struct ics_anomaly *a, uint64_t ts, const struct ics_proof **p)
+{
+	struct ics_record rec = {.ts_ns = ts, .frame_hash = ts, .wire_len = 1500, .l3_off = 14, .l4_off = 54};
+	uint8_t frame[60];
+
+	memset(frame, (int)ts, sizeof(frame));
+	if (ts != 0)
+		ics_anomaly_note_frame(a, &rec, (struct ics_view){frame, sizeof(frame)}, ts);
+	ics_anomaly_changed(s, a);
+	return ics_anomaly_proofs(a, p);
+}
+
+/* First, what turned it, latest: whatever the number of frames; what no frame did turns nothing. */
+static void
+proofs(void **state)
+{
+	struct ics_anomaly_store *s = ics_anomaly_store_new();
+	struct ics_anomaly *a = ics_anomaly_open(s, "one", 1);
+	const struct ics_proof *p[ICS_PROOFS];
+	struct ics_record copies = {.ts_ns = 99, .flags = ICS_REC_COPIES};
+
+	a->severity = ICS_SEV_WARN;
+	assert_int_equal(ics_anomaly_proofs(a, p), 0);
+	assert_int_equal(proofs_at(s, a, 1, p), 1);
+	assert_int_equal(p[0]->ts_ns, 1);
+	assert_int_equal(p[0]->len, 60);
+	assert_int_equal(p[0]->wire_len, 1500);
+	assert_int_equal(p[0]->l4_off, 54);
+	assert_string_equal(ics_anomaly_proof_role(a, p[0]), "opened it");
+	for (uint64_t ts = 2; ts < 20; ts++)
+		assert_int_equal(proofs_at(s, a, ts, p), 2);
+	assert_int_equal(p[1]->ts_ns, 19);
+	assert_int_equal(p[1]->bytes[59], 19);
+	assert_string_equal(ics_anomaly_proof_role(a, p[1]), "latest");
+	a->severity = ICS_SEV_CRITICAL;
+	assert_int_equal(proofs_at(s, a, 20, p), 2);
+	assert_string_equal(ics_anomaly_proof_role(a, p[1]), "made it worse or changed it");
+	assert_int_equal(proofs_at(s, a, 21, p), 3);
+	assert_int_equal(p[1]->frame_no, 20);
+	assert_int_equal(p[2]->frame_no, 21);
+	/* It eases by time, changes by time, and by copies without bytes: no frame did that. */
+	a->severity = ICS_SEV_WARN;
+	assert_int_equal(proofs_at(s, a, 0, p), 3);
+	a->variant = "other";
+	assert_int_equal(proofs_at(s, a, 0, p), 3);
+	ics_anomaly_note_frame(a, &copies, (struct ics_view){NULL, 0}, 0);
+	a->variant = "third";
+	assert_int_equal(proofs_at(s, a, 0, p), 3);
+	assert_int_equal(p[1]->ts_ns, 20);
+	assert_int_equal(p[2]->ts_ns, 21);
+	a->variant = "fourth";
+	assert_int_equal(proofs_at(s, a, 22, p), 2);
+	assert_int_equal(p[1]->ts_ns, 22);
+	assert_string_equal(ics_anomaly_proof_role(a, p[1]), "made it worse or changed it");
+	ics_anomaly_store_free(s);
+}
+
 static void
 frames_and_facts(void **state)
 {
@@ -60,7 +118,7 @@ frames_and_facts(void **state)
 
 	memset(frame, 0xab, sizeof(frame));
 	ics_anomaly_note_frame(&a, &rec, (struct ics_view){frame, sizeof(frame)}, 1);
-	assert_int_equal(a.raw_len, ICS_ANOMALY_EVIDENCE_FRAME);
+	assert_int_equal(a.proof[ICS_PROOF_FIRST].len, ICS_ANOMALY_EVIDENCE_FRAME);
 	rec.ts_ns = T0;
 	rec.repeats = 0;
 	for (uint64_t n = 2; n < 30; n++)
@@ -70,7 +128,7 @@ frames_and_facts(void **state)
 	assert_int_equal(a.frame_no[15], 16);
 	assert_int_equal(a.first_ns, T0 + S);
 	assert_int_equal(a.last_ns, T0 + S);
-	assert_int_equal(a.raw_len, ICS_ANOMALY_EVIDENCE_FRAME);
+	assert_int_equal(a.proof[ICS_PROOF_FIRST].len, ICS_ANOMALY_EVIDENCE_FRAME);
 
 	assert_int_equal(ics_fact_set_text(&a, "text", "%s %d", "a\nb\x7f\xff", 7), 0);
 	assert_string_equal(ics_fact_find(&a, "text")->text, "a?b?? 7");
@@ -194,6 +252,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open_find_clear),
 		cmocka_unit_test(frames_and_facts),
+		cmocka_unit_test(proofs),
 		cmocka_unit_test(followers_see_each_change_once),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(copies_find_their_anomaly),

@@ -34,7 +34,7 @@ rogue_with_high_preference(void **state)
 	assert_string_equal(fact_text(a, "prefixes"), "2001:db8:1::/64");
 	assert_int_equal(fact_value(a, "lifetime_s"), 1800);
 	assert_int_equal(fact_value(a, "other_default_routers"), 1);
-	assert_int_equal(a->raw_len, p.len);
+	assert_int_equal(a->proof[ICS_PROOF_FIRST].len, p.len);
 	/* Its next RAs are the same finding, and it ends when it is gone for good. */
 	feed(r, &p, t + 100 * S);
 	assert_int_equal(the_anomaly(r)->count, 2);

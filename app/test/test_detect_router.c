@@ -34,7 +34,7 @@ retraction_of_the_only_gateway(void **state)
 	assert_int_equal(a->count, 1);
 	assert_int_equal(a->n_frames, 1);
 	assert_int_equal(a->frame_no[0], 6);
-	assert_int_equal(a->raw_len, 118);
+	assert_int_equal(a->proof[ICS_PROOF_FIRST].len, 118);
 	assert_int_equal(a->segment.vlan_outer, ICS_VLAN_NONE);
 	assert_string_equal(a->subject[0].key, "router");
 	assert_string_equal(a->subject[0].text, "fe80::1");

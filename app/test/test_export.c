@@ -181,7 +181,9 @@ fill_anomaly(struct ics_anomaly *a, unsigned n)
 		(void)ics_fact_set_text(a, names[i], "%s", wide);
 	}
 	memset(a->says, n % 2 ? '\\' : 'x', sizeof(a->says) - 1);
-	a->raw_len = ICS_ANOMALY_EVIDENCE_FRAME;
+	for (unsigned i = 0; i < ICS_PROOFS; i++)
+		a->proof[i] = (struct ics_proof){
+			.ts_ns = 1000 + i, .nth = i + 1, .len = ICS_ANOMALY_EVIDENCE_FRAME, .wire_len = 1500};
 }
 
 static void
@@ -478,7 +480,21 @@ test_widest_anomaly(void **state)
 	ask("/icmpscope/anomaly/evidence", "2");
 	assert_false(reply.truncated);
 	assert_int_equal(number("len"), ICS_ANOMALY_EVIDENCE_FRAME);
+	assert_int_equal(number("wire_len"), 1500);
 	assert_non_null(item("hex_8"));
+	assert_int_equal(number("frames"), ICS_PROOFS);
+	assert_int_equal(number("frame"), 1);
+	assert_string_equal(reply.text + item("role")->str, "opened it");
+	ask("/icmpscope/anomaly/evidence", "2,3");
+	assert_int_equal(number("frame"), 3);
+	assert_int_equal(number("ts_ns"), 1002);
+	assert_string_equal(reply.text + item("role")->str, "latest");
+	for (unsigned i = 0; i < 4; i++) {
+		static const char *const wrong[] = {"2,4", "2,", "2,0", ",1"};
+
+		ask("/icmpscope/anomaly/evidence", wrong[i]);
+		assert_non_null(item("error"));
+	}
 }
 
 /* A mark, and nothing else: the cursor of followers shows it once. */

@@ -94,20 +94,3 @@ ics_fact_find(const struct ics_anomaly *a, const char *key)
 			return &a->evidence[i];
 	return NULL;
 }
-
-void
-ics_anomaly_note_frame(struct ics_anomaly *a, const struct ics_record *rec, struct ics_view frame, uint64_t frame_no)
-{
-	if (a->count == 0) {
-		a->first_ns = rec->ts_ns;
-		a->raw_len = (uint16_t)(frame.len < sizeof(a->raw) ? frame.len : sizeof(a->raw));
-		if (a->raw_len != 0)
-			memcpy(a->raw, frame.p, a->raw_len);
-	}
-	a->count += 1 + (uint64_t)rec->repeats;
-	if (rec->ts_ns > a->last_ns)
-		a->last_ns = rec->ts_ns;
-	a->frame_hash = rec->frame_hash;
-	if (a->n_frames < ICS_ANOMALY_FRAMES_MAX)
-		a->frame_no[a->n_frames++] = frame_no;
-}

@@ -27,6 +27,24 @@ struct ics_fact {
 	char text[ICS_FACT_TEXT_LEN]; /* printable ASCII */
 };
 
+/* A frame that proves an anomaly, its first bytes. */
+enum ics_proof_role {
+	ICS_PROOF_FIRST,  /* the one that opened it */
+	ICS_PROOF_TURN,   /* the latest that made it worse or of another variant */
+	ICS_PROOF_LATEST, /* the latest of all */
+	ICS_PROOFS
+};
+struct ics_proof {
+	uint64_t ts_ns;    /* packet time */
+	uint64_t frame_no; /* 0 where the source has no numbers */
+	uint64_t nth;      /* its place among the messages with bytes of this anomaly, from 1 on; 0: there is none */
+	uint16_t len, wire_len;
+	uint16_t l3_off, l4_off; /* of the message that counts; 0: not known */
+	uint8_t link;            /* enum ics_link */
+	bool is_ip4;
+	uint8_t bytes[ICS_ANOMALY_EVIDENCE_FRAME];
+};
+
 struct ics_anomaly {
 	uint64_t id;          /* from 1 on, in order of opening */
 	uint64_t seq;         /* of its latest change; a follower's cursor */
@@ -48,8 +66,13 @@ struct ics_anomaly {
 	struct ics_fact subject[8];
 	struct ics_fact evidence[ICS_ANOMALY_FACTS_MAX];
 	char says[ICS_ANOMALY_SAYS_LEN]; /* one line for the operator, printable ASCII: fact, impact, remedy */
-	uint16_t raw_len;
-	uint8_t raw[ICS_ANOMALY_EVIDENCE_FRAME]; /* the frame that opened it, its first bytes */
+	struct ics_proof proof[ICS_PROOFS];
+	struct {
+		uint64_t noted; /* messages with bytes */
+		uint64_t nth;   /* of them, when it was last judged */
+		enum ics_severity severity;
+		const char *variant;
+	} judged; /* the store's own: what it was when its sequence number last changed */
 };
 
 struct ics_anomaly_store;
@@ -64,7 +87,9 @@ struct ics_anomaly *ics_anomaly_find(struct ics_anomaly_store *s, const char *de
  * (counted). Fill it, then call ics_anomaly_changed().
  */
 struct ics_anomaly *ics_anomaly_open(struct ics_anomaly_store *s, const char *detector, uint64_t entity);
-/* Gives it a new sequence number: followers see it again. */
+/* Gives it a new sequence number: followers see it again. When it got worse or its variant changed, the latest frame is
+ * what turned it.
+ */
 void ics_anomaly_changed(struct ics_anomaly_store *s, struct ics_anomaly *a);
 /* After ics_anomaly_note_frame() without a change that followers need to see at once: copies of the frame find it. */
 void ics_anomaly_touch(struct ics_anomaly_store *s, struct ics_anomaly *a);
@@ -83,9 +108,14 @@ int ics_subject_set_text(struct ics_anomaly *a, const char *key, const char *fmt
 	__attribute__((format(printf, 3, 4)));
 /* The evidence fact of that key, or NULL. */
 const struct ics_fact *ics_fact_find(const struct ics_anomaly *a, const char *key);
-/* Notes a contributing frame: count, times, hash, number (first ones) and, the first time, its bytes. */
+/* Notes a contributing frame: count, times, hash, number (first ones) and its bytes as first or latest (proof.c). */
 void ics_anomaly_note_frame(struct ics_anomaly *a, const struct ics_record *rec, struct ics_view frame,
 			    uint64_t frame_no);
+
+/* Of the frames that it keeps those that differ, in order of time; how many. */
+unsigned ics_anomaly_proofs(const struct ics_anomaly *a, const struct ics_proof *out[static ICS_PROOFS]);
+/* "opened it", "made it worse or changed it", "latest" */
+const char *ics_anomaly_proof_role(const struct ics_anomaly *a, const struct ics_proof *p);
 
 /* By id; NULL when it never was or is gone. */
 const struct ics_anomaly *ics_anomaly_get(const struct ics_anomaly_store *s, uint64_t id);

@@ -2,7 +2,7 @@
  * when most of it is out of date, so that a follower's step is a binary search. Three chained indexes find
  * an anomaly by id, by entity and by its latest frame. Detectors write, the exporter and the reader read.
  */
-#include "ics_anomaly.h"
+#include "proof.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -205,6 +205,7 @@ void
 ics_anomaly_changed(struct ics_anomaly_store *s, struct ics_anomaly *a)
 {
 	ics_anomaly_touch(s, a);
+	anomaly_judge(a);
 	log_change(s, (struct node *)a);
 }
 

@@ -32,6 +32,9 @@ bool param_start(struct reply *r, const char *params, uint64_t *start);
 /* "START[,COUNT]" or nothing (from 0 on, all that fit), for tables. */
 bool param_page(struct reply *r, const char *params, uint64_t *start, uint64_t *count);
 
+/* "ID[,N]": both from 1 on; N is 1 when it is absent. */
+bool param_pair(struct reply *r, const char *params, const char *what, uint64_t *id, uint64_t *n);
+
 static inline void
 read_ports(const struct ics_export_source *src)
 {

@@ -34,7 +34,7 @@ static const struct endpoint endpoints[] = {
 	FAMILY(anomaly, "Ids of the anomalies that are kept", "ID"),
 	TABLE(anomaly, "sequence number"),
 	{"/icmpscope/anomaly/ack", "Marks an anomaly as seen by an operator. Parameters: ID", tel_anomaly_ack},
-	{"/icmpscope/anomaly/evidence", "The frame that opened an anomaly, in hexadecimal. Parameters: ID",
+	{"/icmpscope/anomaly/evidence", "A frame that proves an anomaly, in hexadecimal. Parameters: ID[,N], N from 1 on",
 	 tel_anomaly_evidence},
 	FAMILY(neighbor, "Places of the addresses and who holds them", "ID"),
 	TABLE(neighbor, "place"),

@@ -109,6 +109,23 @@ bad:
 	return false;
 }
 
+bool
+param_pair(struct reply *r, const char *params, const char *what, uint64_t *id, uint64_t *n)
+{
+	const char *end;
+
+	*n = 1;
+	if (params == NULL || params[0] == '\0') {
+		reply_error(r, "wants %s as its parameter", what);
+		return false;
+	}
+	if (!parse_number(params, id, &end) || (*end == ',' && !parse_number(end + 1, n, &end)) || *end != '\0' || *n == 0) {
+		reply_error(r, "%.40s is not %s, or one and a number behind a comma", params, what);
+		return false;
+	}
+	return true;
+}
+
 char *
 segment_vlan(const struct ics_segment_key *k, char buf[static 16])
 {

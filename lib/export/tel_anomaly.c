@@ -44,19 +44,24 @@ tel_anomaly_list(const struct ics_export_source *src, const char *params, struct
 			return;
 }
 
+static const struct ics_anomaly *
+get(const struct ics_export_source *src, uint64_t id, struct reply *r)
+{
+	const struct ics_anomaly *a = ics_anomaly_get(ics_engine_anomalies(src->engine), id);
+
+	if (a == NULL)
+		reply_error(r, "%llu is not an anomaly that is kept: /icmpscope/anomaly/list has them",
+			    (unsigned long long)id);
+	return a;
+}
+
 /* The anomaly that params names, or NULL and an error. */
 static const struct ics_anomaly *
 by_id(const struct ics_export_source *src, const char *params, struct reply *r)
 {
-	const struct ics_anomaly *a;
 	uint64_t id;
 
-	if (!param_number(r, params, "an anomaly id", &id))
-		return NULL;
-	a = ics_anomaly_get(ics_engine_anomalies(src->engine), id);
-	if (a == NULL)
-		reply_error(r, "%.40s is not an anomaly that is kept: /icmpscope/anomaly/list has them", params);
-	return a;
+	return param_number(r, params, "an anomaly id", &id) ? get(src, id, r) : NULL;
 }
 
 static const char *
@@ -114,6 +119,7 @@ void
 tel_anomaly_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
 	const struct ics_anomaly *a = by_id(src, params, r);
+	const struct ics_proof *proofs[ICS_PROOFS];
 	char vlan[16], where[64];
 
 	if (a == NULL)
@@ -133,6 +139,7 @@ tel_anomaly_info(const struct ics_export_source *src, const char *params, struct
 	reply_text(r, "vlan", "%s", segment_vlan(&a->segment, vlan));
 	add_times(a, r);
 	reply_uint(r, "count", a->count);
+	reply_uint(r, "frames_kept", ics_anomaly_proofs(a, proofs));
 	reply_long(r, "says", a->says);
 	for (unsigned i = 0; i < a->n_subject; i++)
 		add_fact("subject", &a->subject[i], r);
@@ -156,22 +163,43 @@ tel_anomaly_ack(const struct ics_export_source *src, const char *params, struct 
 	reply_uint(r, "acked", a->acked);
 }
 
+/* One frame a reply: N counts them from 1 on. */
 void
 tel_anomaly_evidence(const struct ics_export_source *src, const char *params, struct reply *r)
 {
-	const struct ics_anomaly *a = by_id(src, params, r);
-	char hex[2 * ICS_ANOMALY_EVIDENCE_FRAME + 1];
-	unsigned len;
+	char hex[2 * ICS_ANOMALY_EVIDENCE_FRAME + 1] = "";
+	const struct ics_proof *proofs[ICS_PROOFS], *p;
+	const struct ics_anomaly *a;
+	uint64_t id, index;
+	unsigned n;
 
+	if (!param_pair(r, params, "an anomaly id", &id, &index))
+		return;
+	a = get(src, id, r);
 	if (a == NULL)
 		return;
-	len = a->raw_len < ICS_ANOMALY_EVIDENCE_FRAME ? a->raw_len : ICS_ANOMALY_EVIDENCE_FRAME;
-	for (unsigned i = 0; i < len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", a->raw[i]);
-	hex[2 * len] = '\0';
+	n = ics_anomaly_proofs(a, proofs);
+	if (index > n && index > 1) {
+		reply_error(r, "anomaly %llu keeps %u frames, counted from 1 on", (unsigned long long)id, n);
+		return;
+	}
 	reply_uint(r, "id", a->id);
-	reply_uint(r, "ts_ns", a->first_ns);
-	reply_uint(r, "len", len);
+	reply_text(r, "name", "%s", a->detector);
+	reply_text(r, "variant", "%s", a->variant != NULL ? a->variant : "");
+	reply_text(r, "severity", "%s", ics_severity_name(a->severity));
+	reply_uint(r, "port", a->segment.port);
+	reply_uint(r, "frames", n);
+	if (n == 0)
+		return;
+	p = proofs[index - 1];
+	for (unsigned i = 0; i < p->len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", p->bytes[i]);
+	reply_uint(r, "frame", index);
+	reply_text(r, "role", "%s", ics_anomaly_proof_role(a, p));
+	reply_uint(r, "ts_ns", p->ts_ns);
+	reply_uint(r, "link", p->link);
+	reply_uint(r, "wire_len", p->wire_len);
+	reply_uint(r, "len", p->len);
 	reply_long(r, "hex", hex);
 }
 

@@ -72,6 +72,7 @@ static void
 print_evidence(FILE *out, const struct ics_anomaly *a)
 {
 	char line[LINE_MAX_LEN] = "", num[32];
+	const struct ics_proof *proofs[ICS_PROOFS];
 	size_t n = 0;
 
 	if (a->n_frames > 0 && a->frame_no[0] != 0) {
@@ -82,15 +83,14 @@ print_evidence(FILE *out, const struct ics_anomaly *a)
 		if (a->count > a->n_frames)
 			n += (size_t)snprintf(line + n, sizeof(line) - n, " and %s more",
 					      grouped(a->count - a->n_frames, num));
-	} else {
-		n += (size_t)snprintf(line, sizeof(line), "evidence on the socket: /icmpscope/anomaly/info,%" PRIu64,
-				      a->id);
+	} else if (ics_anomaly_proofs(a, proofs) > 0) {
+		n += (size_t)snprintf(line, sizeof(line), "`icmpscopectl evidence %" PRIu64 "`", a->id);
 	}
 	if (a->rfc != NULL && a->rfc[0] != '\0')
-		n += (size_t)snprintf(line + n, sizeof(line) - n, ", RFC %s", a->rfc);
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%sRFC %s", n > 0 ? ", " : "", a->rfc);
 	if (a->lenient)
 		n += (size_t)snprintf(line + n, sizeof(line) - n,
-				      ", only by messages that a conforming receiver discards");
+				      "%sonly by messages that a conforming receiver discards", n > 0 ? ", " : "");
 	ics_report_wrap(out, line);
 }
 
