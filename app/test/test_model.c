@@ -139,6 +139,70 @@ on_fire(struct ics_timer *t, uint64_t now_ns)
 	fired[n_fired++] = now_ns;
 }
 
+/* Against a list that is searched from end to end: the same timers at the same times, in the same order. */
+#define WHEEL_TIMERS 500
+struct wheel_rig {
+	struct ics_timers h;
+	struct ics_timer t[WHEEL_TIMERS];
+	uint64_t due[WHEEL_TIMERS]; /* 0: not set */
+	uint64_t now, last;
+	unsigned fired;
+};
+
+static void
+on_wheel(struct ics_timer *t, uint64_t now_ns)
+{
+	struct wheel_rig *r = t->owner;
+	size_t i = (size_t)(t - r->t);
+
+	assert_true(r->due[i] != 0 && r->due[i] == t->due_ns && r->due[i] <= r->now);
+	for (unsigned k = 0; k < WHEEL_TIMERS; k++)
+		assert_true(r->due[k] == 0 || r->due[k] >= r->due[i]);
+	assert_true(now_ns >= r->last && now_ns >= t->due_ns);
+	r->last = now_ns;
+	r->due[i] = 0;
+	r->fired++;
+}
+
+static void
+timers_are_like_a_list(void **state)
+{
+	static const uint64_t reach[] = {1000, 1000000, 1000000000, 100000000000, 20000000000000, 300000000000000,
+					 40000000000000000};
+	struct wheel_rig *r = calloc(1, sizeof(*r));
+	uint64_t seed = 5, clock = 1463012470000000000ull;
+
+	assert_non_null(r);
+	r->now = clock;
+	for (unsigned i = 0; i < WHEEL_TIMERS; i++)
+		r->t[i] = (struct ics_timer){.fire = on_wheel, .owner = r};
+	for (unsigned n = 0; n < 200000; n++) {
+		uint64_t x = seed = ics_hash_mix(seed, n);
+		unsigned i = (unsigned)(x % WHEEL_TIMERS), what = x >> 16 & 15;
+
+		if (what < 9) {
+			r->due[i] = r->now + 1 + (x >> 24) % reach[(x >> 20 & 15) % ICS_ARRAY_LEN(reach)];
+			assert_int_equal(ics_timer_set(&r->h, &r->t[i], r->due[i]), 0);
+		} else if (what < 12) {
+			r->due[i] = 0;
+			ics_timer_cancel(&r->h, &r->t[i]);
+			assert_int_equal(r->t[i].pos, 0);
+		} else {
+			r->now += (x >> 24) % reach[(x >> 20 & 15) % (what == 15 ? 7 : 4)];
+			if (ics_timers_are_due(&r->h, r->now))
+				ics_timers_run(&r->h, r->now, &clock);
+			for (unsigned k = 0; k < WHEEL_TIMERS; k++)
+				assert_true(r->due[k] == 0 || r->due[k] > r->now);
+		}
+	}
+	assert_true(r->fired > 10000);
+	r->now = UINT64_MAX;
+	ics_timers_run(&r->h, r->now, &clock);
+	assert_int_equal(r->h.n + r->h.n_listed, 0);
+	ics_timers_fini(&r->h);
+	free(r);
+}
+
 static void
 timers_fire_in_order(void **state)
 {
@@ -505,8 +569,10 @@ main(void)
 		cmocka_unit_test(table_finds_what_was_put_in),
 		cmocka_unit_test(table_tells_keys_apart),
 		cmocka_unit_test(table_lets_the_least_recently_used_go),
+		cmocka_unit_test(table_looks_at_every_entry),
 		cmocka_unit_test(table_refuses_bad_shapes),
 		cmocka_unit_test(timers_fire_in_order),
+		cmocka_unit_test(timers_are_like_a_list),
 		cmocka_unit_test(router_states),
 		cmocka_unit_test(router_learns_four_macs),
 		cmocka_unit_test(router_quota_of_a_segment),
