@@ -170,16 +170,22 @@ static void
 self_echo(void **state)
 {
 	struct packet a = dad_of(MAC_H, T_RANDOM, NULL), b = dad_of(MAC_B, T, NULL), na = answer(MAC_X, T);
+	struct packet c = dad_of(MAC_R2, "fe80::c", NULL);
 
 	for (unsigned folded = 0; folded < 2; folded++) {
 		struct rig *r = nb_rig("detect.learn_s=0");
 
 		if (folded)
 			r->in.fold = ics_fold_init(NULL);
+		/* A mirror that delivers it three times brings nothing back. */
 		for (unsigned i = 0; i < 3; i++)
-			feed(r, &a, T0 + i * MS);
+			feed(r, &c, T0 + i * MS / 2);
+		ics_inspect_idle(&r->in, UINT64_MAX);
+		assert_silent(r, DC);
 		for (unsigned i = 0; i < 3; i++)
-			feed(r, &b, T0 + i * MS);
+			feed(r, &a, T0 + 300 * MS + i * 5 * MS);
+		for (unsigned i = 0; i < 3; i++)
+			feed(r, &b, T0 + 300 * MS + i * 5 * MS);
 		ics_inspect_idle(&r->in, UINT64_MAX);
 		assert_finding(the_only(r, DC), DC, "self_echo", "info");
 		assert_int_equal(the_only(r, DC)->count, 4);

@@ -383,7 +383,7 @@ never_reported(void **state)
 }
 
 /* sm_case: what happens beside the answer of H and two queries that B answers. */
-enum sm_case { REPORTED, NOBODY_REPORTS, SUPPRESSED, ONE_QUERY, PROXY, LEFT, TAP_HEARS_FEW };
+enum sm_case { REPORTED, NOBODY_REPORTS, SUPPRESSED, ONE_QUERY, PROXY, LEFT, TAP_HEARS_FEW, GAVE_IT_UP, STOPPED };
 
 static unsigned
 silent_in(enum sm_case what)
@@ -391,7 +391,11 @@ silent_in(enum sm_case what)
 	struct rig *r = new_rig(SM, what == PROXY ? "detect.proxies=" MAC_H : NULL);
 	unsigned n;
 
+	if (what == GAVE_IT_UP || what == STOPPED)
+		say2(r, MAC_H, TO_EX, "ff02::1:ff00:10", NULL, T0);
 	announce(r, MAC_H, "2001:db8:1::10", 0x60, T0);
+	if (what == GAVE_IT_UP || what == STOPPED)
+		say2(r, MAC_H, TO_IN, "ff02::1:ff00:10", NULL, T0);
 	if (what == REPORTED)
 		say2(r, MAC_H, TO_EX, "ff02::1:ff00:10", NULL, T0);
 	for (unsigned i = 0; i < (what == ONE_QUERY ? 1 : 2); i++) {
@@ -406,6 +410,10 @@ silent_in(enum sm_case what)
 		query(r, t);
 		if (what != NOBODY_REPORTS)
 			say2(r, MAC_B, IS_EX, "ff02::1:ff00:11", NULL, t + 2 * S);
+		if (what == GAVE_IT_UP) /* its other address */
+			announce(r, MAC_H, "fe80::10", 0x60, t + 3 * S);
+		if (what == STOPPED)
+			announce(r, MAC_H, "2001:db8:1::10", 0x60, t + 3 * S);
 		if (what == REPORTED)
 			say2(r, MAC_H, IS_EX, "ff02::1:ff00:10", NULL, t + 3 * S);
 		if (what == SUPPRESSED)
@@ -427,6 +435,9 @@ silent_for_a_reason(void **state)
 	assert_int_equal(silent_in(PROXY), 0);
 	assert_int_equal(silent_in(LEFT), 0);
 	assert_int_equal(silent_in(TAP_HEARS_FEW), 0);
+	/* An address that it had for a while; and one that it goes on to use without its group. */
+	assert_int_equal(silent_in(GAVE_IT_UP), 0);
+	assert_int_equal(silent_in(STOPPED), 1);
 }
 
 /* One finding a MAC, and it ends when the machine is gone. */

@@ -91,6 +91,28 @@ of_reports_alone(void **state)
 	repeat_free(r);
 }
 
+/* What hosts say twice by themselves does not keep it open. */
+static void
+ordinary_life_after_a_loop(void **state)
+{
+	for (unsigned folded = 0; folded < 2; folded++) {
+		struct rig *r = repeat_rig(NULL, folded);
+		struct packet p[3] = {ns_by(0x20, 1), report_of(0x21, 2), ns_by(0x22, 3)};
+		uint64_t ts = circle(r, p, 3, 50, 4 * MS, T0);
+
+		pass(r, ts + 200 * MS);
+		for (unsigned i = 0; i < 20; i++) {
+			struct packet change = report_of(0x30 + i, 0x100 + i);
+
+			repeat(r, &change, 2, 400 * MS, ts + (2 + 2 * i) * S);
+		}
+		assert_int_equal(the_only(r, LOOP)->state, ICS_ANOMALY_CLEARED);
+		assert_int_equal(fact_value(the_only(r, LOOP), "copies"), 150);
+		assert_int_equal(fact_value(the_only(r, LOOP), "macs"), 3);
+		repeat_free(r);
+	}
+}
+
 static void
 storms_are_no_loop(void **state)
 {
@@ -162,6 +184,8 @@ storm_is_taken_back(void **state)
 	assert_int_equal(open_count(r, LOOP), 1);
 	assert_int_equal(open_count(r, ST), 0);
 	assert_string_equal(fact_text(found(r, ST, NULL), "attributed_to"), LOOP);
+	assert_finding(found(r, ST, NULL), ST, "identical", "info");
+	assert_non_null(strstr(found(r, ST, NULL)->says, "Nothing is wrong with this machine"));
 	repeat_free(r);
 }
 
@@ -491,6 +515,7 @@ main(void)
 		cmocka_unit_test(three_stations),
 		cmocka_unit_test(through_two_places),
 		cmocka_unit_test(of_reports_alone),
+		cmocka_unit_test(ordinary_life_after_a_loop),
 		cmocka_unit_test(storms_are_no_loop),
 		cmocka_unit_test(storms_and_then_a_loop),
 		cmocka_unit_test(storm_is_taken_back),

@@ -7,7 +7,7 @@ static void
 identical(bool folded)
 {
 	struct rig *r = repeat_rig(NULL, folded);
-	struct packet p = base_packet(BASE_report2);
+	struct packet p = base_packet(BASE_report2), other;
 	const struct ics_anomaly *a;
 	uint64_t ts;
 
@@ -33,6 +33,12 @@ identical(bool folded)
 	assert_string_equal(fact_text(a, "sleeping"), "not assessed");
 	assert_non_null(strstr(a->says, "repeats one MLD report"));
 	assert_silent(r, "l2_loop");
+	/* Its ordinary reports are no part of it. */
+	other = report_of(0x10, 0xfb);
+	repeat(r, &other, 2, 400 * MS, T0 + 30 * S);
+	assert_int_equal(fact_value(the_only(r, ST), "copies"), 300);
+	assert_in_range(fact_value(the_only(r, ST), "duration"), 890, 900);
+	assert_string_equal(fact_text(the_only(r, ST), "group"), "ff02::1:ff00:10");
 	/* Over after a minute of quiet, once. */
 	pass(r, T0 + 60 * S);
 	assert_int_equal(the_only(r, ST)->state, ICS_ANOMALY_OPEN);
@@ -194,6 +200,8 @@ rate(void **state)
 	assert_finding(the_only(r, ST), ST, "rate", "warn");
 	assert_in_range(fact_value(the_only(r, ST), "peak_per_s"), 51, 80);
 	assert_int_equal(fact_value(the_only(r, ST), "limit"), 50);
+	/* For no group in particular. */
+	assert_null(ics_fact_find(the_only(r, ST), "group"));
 	repeat_free(r);
 
 	/* Two seconds of it are a machine that starts. */

@@ -128,6 +128,15 @@ predicted_from_groups(void **state)
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
 
+	/* The next query is one of version 2: over in a minute. */
+	r = rig_watching(BUDGET, NULL);
+	join(r, 1, 100, 300, T0);
+	feed(r, &q, t);
+	feed(r, &q2, t + 270 * S);
+	ics_engine_tick(r->engine, t + 331 * S);
+	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+
 	/* The same in version 2: five packets each. */
 	r = rig_watching(BUDGET, NULL);
 	join(r, 2, 100, 300, T0);

@@ -15,6 +15,8 @@
 #define PROBES 256
 /* A host that probes again waits for its RetransTimer, a second as a rule; what is back before is an echo. */
 #define ECHO_NS (200 * NS_PER_MS)
+/* And what is back that soon was mirrored twice: no network sends a frame back in less. */
+#define TWIN_NS (2 * NS_PER_MS)
 
 enum variant { ANSWERED, SIMULTANEOUS, SELF_ECHO };
 
@@ -99,11 +101,10 @@ say(struct ics_anomaly *a, const struct episode *e)
 	ics_mac_format(&e->other, m2);
 	if (e->variants == 1u << SELF_ECHO) {
 		ics_say(a,
-			"The duplicate address probe of %s for %s came back to the wire within a second, and without a "
-			"nonce the host cannot tell it from a real duplicate: it may refuse its own address. Look for "
-			"a "
-			"loop, a mirror port that feeds back or an access point that reflects multicast.",
-			m1, ip);
+			"A duplicate address probe of %s came back to the wire within a second, and without a nonce the "
+			"host cannot tell it from a real duplicate: it may refuse its own address. Look for a loop, a "
+			"mirror port that feeds back or an access point that reflects multicast.",
+			m1);
 		return;
 	}
 	if (e->variants & 1u << ANSWERED)
@@ -264,8 +265,10 @@ copy_of_probe(struct ics_detector *d, const struct ics_record *rec, const struct
 	if (rec->frame_hash == 0 || s->probe[i].frame_hash != rec->frame_hash ||
 	    rec->ts_ns >= s->probe[i].ts_ns + ECHO_NS)
 		return;
-	if (s->probe[i].has_nonce)
-		d->info.suppressed++; /* RFC 7527: the host knows its own probe again */
+	if (s->probe[i].has_nonce) /* RFC 7527: the host knows its own probe again */
+		d->info.suppressed++;
+	else if (rec->ts_ns < s->probe[i].ts_ns + TWIN_NS || ics_model_feed_factor(d->model, seg->id) > 1)
+		d->info.suppressed++;
 	else
 		self_echo(d, seg, rec, &s->probe[i].mac, frame, frame_no);
 }

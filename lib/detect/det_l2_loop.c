@@ -24,10 +24,13 @@
 #define WAIT_NS (2 * NS_PER_S)
 #define DOUBLINGS 3
 #define QUIET_COPIES 2
+/* What hosts say twice or more within a second keeps no loop open (RFC 9777 9.1: seven times at most). */
+#define CONFORMING 7
 #define CLEAR_NS (30 * NS_PER_S)
 /* Baseline: seconds of which the mean is made. */
 #define BASELINE_SECONDS 64
 #define SHOWN 4
+#define ABOUT 8 /* a larger number of machines is an estimate */
 #define VLANS 6
 #define JOINED 16
 
@@ -103,8 +106,9 @@ say(struct ics_anomaly *a, const struct episode *e, const char *vlans, const cha
 			"Layer-2 loop on VLAN %s: a probe for a duplicate address came back %u times within a second. ",
 			vlans, e->peak);
 	else
-		ics_say(a, "Layer-2 loop on VLAN %s: frames of %llu machine%s repeat up to %u times a second%s. ",
-			vlans, (unsigned long long)ics_hll_count(&e->macs), ics_hll_count(&e->macs) == 1 ? "" : "s",
+		ics_say(a, "Layer-2 loop on VLAN %s: frames of %s%llu machine%s repeat up to %u times a second%s. ",
+			vlans, ics_hll_count(&e->macs) > ABOUT ? "about " : "",
+			(unsigned long long)ics_hll_count(&e->macs), ics_hll_count(&e->macs) == 1 ? "" : "s",
 			e->peak, e->variants & 1u << AMPLIFY ? " and multiply" : "");
 	ics_say(a,
 		"Each multicast frame loads every host and the CPUs of the switches, until the spanning tree starves. "
@@ -362,9 +366,11 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_fr
 	r = ics_detect_repeater(d, seg->id, &f->smac);
 	if (variants == 0 && r != NULL && ics_repeater_is_alone(r))
 		return; /* a machine of its own trouble does not keep the loop open */
+	if (variants == 0 && per_s <= CONFORMING && now > e->high_ns + NS_PER_S)
+		return;
 	e->variants |= variants;
 	e->factor = factor;
-	if (per_s >= QUIET_COPIES)
+	if (variants != 0 || per_s > CONFORMING)
 		e->high_ns = now;
 	if (per_s > e->peak)
 		e->peak = per_s;

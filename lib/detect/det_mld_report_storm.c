@@ -81,9 +81,10 @@ struct episode {
 	struct ics_episode ep;
 	uint32_t variants;
 	bool muted, again, has_group, judged;
+	bool taken_back; /* it was a loop */
 	struct ics_mac mac;
 	struct ics_ip src, group;
-	uint64_t hash;
+	uint64_t hash; /* of the frame that it repeats */
 	uint32_t per_s, peak, limit; /* messages a second: of the latest second, and the most */
 	uint32_t groups;
 	struct ics_seconds own, own_copies;
@@ -100,6 +101,8 @@ struct episode {
 static enum ics_severity
 severity_of(const struct episode *e)
 {
+	if (e->taken_back)
+		return ICS_SEV_INFO;
 	if ((e->variants & 1u << IDENTICAL) && (e->peak >= COPIES_CRITICAL || e->copies_10s >= COPIES_CRITICAL_10S))
 		return ICS_SEV_CRITICAL;
 	return (e->variants & 1u << RATE_HIGH) && e->peak >= RATE_CRITICAL ? ICS_SEV_CRITICAL : ICS_SEV_WARN;
@@ -112,23 +115,29 @@ say(struct ics_anomaly *a, const struct episode *e)
 	const char *vendor = ics_vendor_name(&e->mac);
 
 	a->says[0] = '\0';
+	if (e->taken_back) {
+		ics_say(a,
+			"Reports of %s came up to %u times a second because the network repeats them: a layer-2 loop "
+			"(l2_loop). Nothing is wrong with this machine.",
+			ics_mac_format(&e->mac, mac), e->peak);
+		return;
+	}
 	ics_say(a, "%s%s%s%s ", ics_mac_format(&e->mac, mac), vendor[0] != '\0' ? " (" : "", vendor,
 		vendor[0] != '\0' ? ")" : "");
 	if (e->variants & 1u << IDENTICAL)
 		ics_say(a, "repeats one MLD report up to %u times a second", e->peak);
 	else
 		ics_say(a, "sends up to %u MLD messages a second, where %u are plenty", e->peak, e->limit);
-	if (e->has_group)
+	if (e->has_group && (e->variants & 1u << IDENTICAL))
 		ics_say(a, " for group %s", ics_ip_format(&e->group, group));
 	if (e->variants & 1u << SLEEPING)
 		ics_say(a, " while it sleeps");
-	ics_say(a,
-		"; %u %% of the MLD of this segment. Switches flood it and handle each one on their CPU. Update its "
-		"network "
-		"driver or firmware (Intel I217/I218: 19.x or later) or disable offload during sleep, and limit MLD "
-		"per "
-		"port.",
-		e->share);
+	ics_say(a, "; %u %% of the MLD of this segment. Switches flood it and handle each one on their CPU.", e->share);
+	if (e->variants & (1u << IDENTICAL | 1u << SLEEPING))
+		ics_say(a, " Update its network driver or firmware (Intel I217/I218: 19.x or later) or disable offload "
+			   "during sleep, and limit MLD per port.");
+	else
+		ics_say(a, " Find what joins and leaves groups on it (it has %u), and limit MLD per port.", e->groups);
 }
 
 static void
@@ -188,7 +197,7 @@ render_storm(struct episode *e)
 	ics_fact_set_text(a, "variants", "%s", text);
 	ics_detect_set_vendor(a, &e->mac);
 	ics_fact_set_text(a, "src", "%s", ics_ip_format(&e->src, ip));
-	if (e->has_group)
+	if (e->has_group && (e->variants & 1u << IDENTICAL))
 		ics_fact_set_text(a, "group", "%s", ics_ip_format(&e->group, ip));
 	ics_fact_set_uint(a, "copies", e->copies / (e->factor != 0 ? e->factor : 1));
 	ics_fact_set_uint(a, "peak_per_s", e->peak);
@@ -208,6 +217,8 @@ render_storm(struct episode *e)
 		ics_fact_set_uint(a, "feed_factor", e->factor);
 	if (e->again)
 		ics_fact_set_bool(a, "again", true);
+	if (e->taken_back)
+		ics_fact_set_text(a, "attributed_to", "l2_loop");
 	say(a, e);
 }
 
@@ -418,7 +429,7 @@ is_taken_back(const struct ics_detector *d, const struct episode *e)
 static void
 take_back(struct ics_detector *d, struct episode *e)
 {
-	ics_fact_set_text(e->ep.a, "attributed_to", "l2_loop");
+	e->taken_back = true;
 	d->info.suppressed++;
 	ics_episode_close(&e->ep);
 }
@@ -480,6 +491,8 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ma
 	} else if (is_taken_back(d, e)) {
 		take_back(d, e);
 		return;
+	} else if (!identical && !high && rate <= RATE && (f == NULL || f->hash != e->hash)) {
+		return; /* what it says besides is ordinary */
 	}
 	if (identical)
 		e->variants |= 1u << IDENTICAL;
@@ -504,7 +517,8 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ma
 			e->min_gap_ns = f->min_gap_ns;
 		if (f->last_ns > e->last_ns)
 			e->last_ns = f->last_ns;
-		e->hash = f->hash;
+		if (identical)
+			e->hash = f->hash;
 		if (e->ep.a->count != 0 && per_s >= QUIET_COPIES)
 			e->copies += n;
 	} else {

@@ -25,7 +25,7 @@ struct waiting {
 	uint32_t segment;
 	uint32_t round; /* of its segment when it was taken in */
 	struct ics_mac mac;
-	uint16_t pad;
+	uint16_t was_member; /* of its group when it was taken in */
 };
 
 struct round {
@@ -170,8 +170,9 @@ judge(struct ics_detector *d, const struct seg_state *s, const struct waiting *w
 	const struct ics_binding *b = ics_model_binding_find(d->model, w->segment, &w->addr);
 	struct ics_ip group = group_of(&w->addr);
 
+	/* What was reported once and is not heard any more was given up. */
 	if (h == NULL || b == NULL || !ics_mac_equal(&b->mac, &w->mac) || is_excused(h, b) ||
-	    h->last_ns + HEARD_NS < s->before.ns ||
+	    h->last_ns + HEARD_NS < s->before.ns || (w->was_member && b->last_ns < s->before.ns) ||
 	    ics_model_member_find(d->model, w->segment, &w->mac, &group) != NULL ||
 	    is_suppressed(d, w->segment, &group, now_ns))
 		return true;
@@ -252,6 +253,7 @@ on_neighbor(struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	const struct ics_binding *b = c->note.binding;
 	struct state *st = d->state;
 	struct waiting key = {.segment = c->segment->id};
+	struct ics_ip group;
 	struct waiting *w;
 	uint32_t i;
 
@@ -259,6 +261,7 @@ on_neighbor(struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	    !ics_mac_equal(&b->mac, &msg->smac) || d->shared->nd_flood[c->segment->id])
 		return;
 	key.addr = b->addr;
+	group = group_of(&b->addr);
 	if (ics_table_find(&st->waiting, &key.addr) != 0)
 		return;
 	if (st->waiting.count >= WAITING_MAX) {
@@ -271,6 +274,7 @@ on_neighbor(struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	w = ics_table_at(&st->waiting, i);
 	w->mac = b->mac;
 	w->round = st->seg[key.segment].n;
+	w->was_member = ics_model_member_find(d->model, key.segment, &b->mac, &group) != NULL;
 }
 
 static void

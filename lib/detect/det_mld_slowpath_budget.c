@@ -46,6 +46,7 @@ struct episode {
 	unsigned n_top;
 	uint64_t top_total, top_seconds;
 	unsigned factor; /* the tap delivers each frame so many times */
+	bool loop;       /* frames went round in a loop at the worst */
 	/* The query that it was predicted for. */
 	struct ics_ip querier;
 	uint32_t mrd_ms;
@@ -119,7 +120,9 @@ say(struct ics_anomaly *a, const struct episode *e)
 			"%llu packets/s carry a router alert and are no multicast listener discovery: routers take "
 			"each of them to their CPU.",
 			(unsigned long long)pps(e->alert_peak));
-	if ((e->variants & ~(1u << V_PREDICTED)) != 0 && e->n_top != 0) {
+	if (e->loop) {
+		ics_say(a, " They go round in a layer-2 loop (l2_loop), which is to be found and cut first.");
+	} else if ((e->variants & ~(1u << V_PREDICTED)) != 0 && e->n_top != 0) {
 		m = mac_of(&e->top[0]);
 		ics_say(a, " %s sends most of them: %llu.%llu/s, %llu %%.", ics_mac_format(&m, mac),
 			(unsigned long long)(top_rate(e, 0) / 10), (unsigned long long)(top_rate(e, 0) % 10),
@@ -137,7 +140,7 @@ say(struct ics_anomaly *a, const struct episode *e)
 		ics_say(a, " Let the querier speak version 2, which puts many groups into one report.");
 	else if (e->variants & 1u << V_PREDICTED)
 		ics_say(a, " Raise the maximum response delay, or split the VLAN.");
-	else
+	else if (!e->loop)
 		ics_say(a, " Limit MLD per port, or look at the ports of these machines.");
 }
 
@@ -169,6 +172,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 				  (unsigned long long)(top_rate(e, i) / 10), (unsigned long long)(top_rate(e, i) % 10),
 				  (unsigned long long)(e->top_total == 0 ? 0 : 100 * e->top[i].count / e->top_total));
 	}
+	if (e->loop)
+		ics_fact_set_text(a, "attributed_to", "l2_loop");
 	if (e->predicted_pps != 0) {
 		ics_fact_set_uint(a, "predicted_pps", e->predicted_pps);
 		ics_fact_set_uint(a, "predicted_packets", e->packets);
@@ -271,7 +276,7 @@ episode_of(struct ics_detector *d, const struct ics_segment *seg, struct load *l
 static uint64_t
 signature_of(const struct episode *e)
 {
-	return e->variants | (uint64_t)e->critical << 8 | (uint64_t)e->muted << 9;
+	return e->variants | (uint64_t)e->critical << 8 | (uint64_t)e->muted << 9 | (uint64_t)e->loop << 10;
 }
 
 /* Takes in what the load is now; msg is NULL for copies. */
@@ -304,6 +309,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, struct load *l, con
 		e->alert_peak = alerts;
 	if (all > e->peak_sum) {
 		e->peak_sum = all;
+		e->loop = d->shared->l2_loop[seg->id];
 		for (unsigned k = 0; k < KINDS; k++)
 			e->peak[k] = l->sum[k] / factor;
 		if (v != 0)
@@ -340,8 +346,12 @@ predict(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chan
 	e = episode_of(d, c->segment, l, over ? 1u << V_PREDICTED : 0);
 	if (e == NULL)
 		return;
-	if (2 * n > d->conf->detect.mld_pps_warn)
+	if (2 * n > d->conf->detect.mld_pps_warn) {
 		e->predicted_ns = msg->ts_ns + ics_querier_mali_ns(ev->querier);
+	} else if (e->predicted_ns > msg->ts_ns + CLEAR_NS) {
+		e->predicted_ns = msg->ts_ns + CLEAR_NS;
+		ics_episode_rearm(&e->ep);
+	}
 	if (!over)
 		return;
 	e->variants |= 1u << V_PREDICTED;

@@ -281,6 +281,7 @@ due(const struct ics_episode *ep)
 
 const struct ics_detector_ops ics_det_router_ra_interval = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
+	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
 	.fini = fini,
