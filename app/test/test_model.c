@@ -116,6 +116,53 @@ table_lets_the_least_recently_used_go(void **state)
 	ics_table_fini(&t);
 }
 
+/* How often each entry was looked at, and what to say of it. */
+struct looks {
+	const struct ics_table *t;
+	uint8_t *n;
+	int rank;
+};
+
+static int
+look(const void *entry, void *ctx)
+{
+	struct looks *l = ctx;
+	uint32_t i = ics_table_index(l->t, entry);
+
+	l->n[i] += l->n[i] < UINT8_MAX;
+	return l->rank;
+}
+
+/* Whatever they rank, one round of the hand sees all. */
+static void
+table_looks_at_every_entry(void **state)
+{
+	static const uint32_t sizes[] = {ICS_TABLE_LOOKS + 1, 66, 1000, 1001, 131072, 262143};
+	static const uint32_t a_call[] = {ICS_TABLE_LOOKS, 4, ICS_TABLE_WINDOW}; /* of rank -1, 0, 1 */
+
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(sizes); i++)
+		for (int rank = -1; rank <= 1; rank++) {
+			uint32_t n = sizes[i], unseen = 0, often = 0;
+			struct looks l = {.n = calloc(n + 1, 1), .rank = rank};
+			struct ics_table t;
+
+			assert_int_equal(ics_table_init(&t, sizeof(struct entry), 8, n, 7), 0);
+			for (uint64_t k = 0; k < n; k++)
+				assert_int_not_equal(ics_table_insert(&t, &k), 0);
+			l.t = &t;
+			for (uint32_t k = 0; k <= n / a_call[rank + 1]; k++)
+				assert_int_equal(ics_table_victim(&t, look, &l) != 0, rank >= 0);
+			for (uint32_t k = 1; k <= n; k++) {
+				unseen += l.n[k] == 0;
+				often += l.n[k] > (n < 2 * ICS_TABLE_LOOKS ? 2 : 1);
+			}
+			assert_int_equal(unseen, 0);
+			assert_true(often <= 2 * ICS_TABLE_LOOKS);
+			ics_table_fini(&t);
+			free(l.n);
+		}
+}
+
 static void
 table_refuses_bad_shapes(void **state)
 {

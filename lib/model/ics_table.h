@@ -44,8 +44,9 @@ void ics_table_remove(struct ics_table *t, uint32_t index);
  */
 uint32_t ics_table_oldest(struct ics_table *t, bool (*may_go)(const void *entry));
 
-/* The least recently used of those that rank lowest, of some places at random: enough to see a few that may go. rank is
- * below 0 for one that must stay. 0 when there is none; of the whole table when that has no more than ICS_TABLE_LOOKS.
+/* The least recently used of those that rank lowest, of some places far apart: enough to see a few that may go. From call
+ * to call it goes round, so each entry gets its turn. rank is below 0 for one that must stay. 0 when there is none; of the
+ * whole table when that has no more than ICS_TABLE_LOOKS.
  */
 #define ICS_TABLE_LOOKS 64
 typedef int (*ics_table_rank_fn)(const void *entry, void *ctx);

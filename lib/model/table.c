@@ -256,12 +256,14 @@ ics_table_oldest(struct ics_table *t, bool (*may_go)(const void *entry))
 #define LOOK_RUN 2
 /* Candidates that suffice where one of them ranks lowest. */
 #define LOOK_FEW 4
+/* A prime beyond any number of places: stepping by it visits each of them before any for the second time. */
+#define LOOK_STRIDE 2654435761ull
 
 uint32_t
 ics_table_victim(struct ics_table *t, ics_table_rank_fn rank, void *ctx)
 {
+	uint32_t places = (t->fresh + LOOK_RUN - 1) / LOOK_RUN, best = 0, seen = 0, at = 0;
 	bool small = t->fresh <= ICS_TABLE_LOOKS;
-	uint32_t best = 0, seen = 0, at = 0;
 	int best_rank = 0;
 
 	for (uint32_t n = 0; n < ICS_TABLE_LOOKS; n++) {
@@ -270,12 +272,15 @@ ics_table_victim(struct ics_table *t, ics_table_rank_fn rank, void *ctx)
 
 		if (small && n == t->fresh)
 			break;
-		if (small)
-			at = n + 1;
-		else if (n % LOOK_RUN == 0)
-			at = (t->hand = (uint32_t)ics_hash_mix(t->seed + t->hand, n)) % (t->fresh - LOOK_RUN) + 1;
-		else
-			at++;
+		/* Between two places, never within one: the rest of it would wait for a whole round, each time. */
+		if (!small && n % LOOK_RUN == 0) {
+			if (seen >= ICS_TABLE_WINDOW || (seen >= LOOK_FEW && best_rank == 0))
+				break;
+			t->hand = (uint32_t)((t->hand + LOOK_STRIDE) % places);
+			at = t->hand * LOOK_RUN;
+		}
+		if (++at > t->fresh)
+			continue;
 		h = head_at(t, at);
 		r = h->used == 0 ? -1 : rank(h, ctx);
 		if (r < 0)
@@ -285,8 +290,6 @@ ics_table_victim(struct ics_table *t, ics_table_rank_fn rank, void *ctx)
 			best_rank = r;
 		}
 		seen++;
-		if (!small && (seen == ICS_TABLE_WINDOW || (seen >= LOOK_FEW && best_rank == 0)))
-			break;
 	}
 	return best;
 }
