@@ -736,6 +736,25 @@ incident(void **state)
 	rig_free(r);
 }
 
+/* A tap that carries one direction cannot tell what was lost. */
+static void
+silent_needs_both_directions(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = {
+		.kind = ICS_SAMPLE_SUM, .proto = ICS_PROTO_TCP, .src = ip_of(HOST4), .dst = ip_of(FAR4), .max_len = 1500};
+
+	assert_string_equal(detector(r, "pmtu_blackhole_silent")->state, "not_assessed");
+	rig_sample(r);
+	feed_sample(r, &s, T0);
+	assert_string_equal(detector(r, "pmtu_spoof")->state, "on");
+	assert_string_equal(detector(r, "pmtu_blackhole_silent")->state, "not_assessed");
+	s.flags = ICS_SAMPLE_BOTH_WAYS;
+	feed_sample(r, &s, T0 + S);
+	assert_string_equal(detector(r, "pmtu_blackhole_silent")->state, "on");
+	rig_free(r);
+}
+
 int
 main(void)
 {
@@ -768,6 +787,7 @@ main(void)
 		cmocka_unit_test(advice_silent),
 		cmocka_unit_test(no_advice),
 		cmocka_unit_test(incident),
+		cmocka_unit_test(silent_needs_both_directions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,7 @@ struct episode {
 	bool muted, confirmed;
 	uint32_t context, flows, hosts;
 	uint32_t low, high; /* the most that is known to arrive, the least that is known to vanish */
-	uint32_t lost_len, shrunk_len, resent, lasted_ms;
+	uint32_t lost_len, acked_len, shrunk_len, resent, lasted_ms;
 	uint16_t mss, peer_mss, sport, dport;
 	uint8_t proto;
 	struct ics_ip prefix, host, far;
@@ -162,7 +162,8 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_fact_set_uint(a, "lost_len", e->lost_len);
 	if (e->shrunk_len != 0)
 		ics_fact_set_uint(a, "shrunk_len", e->shrunk_len);
-	ics_fact_set_uint(a, "acked_len", e->low);
+	if (e->acked_len != 0)
+		ics_fact_set_uint(a, "acked_len", e->acked_len);
 	ics_fact_set_uint(a, "retries", e->resent);
 	ics_fact_set_seconds(a, "lasted_s", e->lasted_ms);
 	ics_fact_set_uint(a, "flows", e->flows);
@@ -303,6 +304,13 @@ episode_get(struct ics_detector *d, const struct ics_segment *seg, const struct 
 	return e;
 }
 
+static uint64_t
+signature_of(const struct episode *e)
+{
+	return e->low | (uint64_t)e->high << 16 | (uint64_t)severity_of(e) << 32 | (uint64_t)e->confirmed << 34 |
+	       (uint64_t)e->muted << 35 | (uint64_t)e->flows << 36 | (uint64_t)e->hosts << 44;
+}
+
 static void
 on_loss(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg, const struct ics_segment *seg)
 {
@@ -332,6 +340,7 @@ on_loss(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg
 	e->host = s->src;
 	e->far = s->dst;
 	e->lost_len = s->len;
+	e->acked_len = s->acked_len;
 	if (s->kind == ICS_SAMPLE_SHRUNK)
 		e->shrunk_len = s->shrunk_len;
 	e->resent = s->n;
@@ -342,10 +351,7 @@ on_loss(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg
 	e->dport = s->dport;
 	e->last_ns = msg->ts_ns;
 	e->muted &= ics_detect_is_muted(d, &seg->key, &s->src, NULL);
-	ics_episode_update(&e->ep, msg,
-			   e->low | (uint64_t)e->high << 16 | (uint64_t)severity_of(e) << 32 |
-				   (uint64_t)e->confirmed << 34 | (uint64_t)e->muted << 35 | (uint64_t)e->flows << 36 |
-				   (uint64_t)e->hosts << 44);
+	ics_episode_update(&e->ep, msg, signature_of(e));
 	tell_hole(d, e);
 }
 
@@ -361,9 +367,20 @@ end(struct ics_detector *d, struct episode *e, struct prefix *p)
 	ics_episode_close(&e->ep);
 }
 
+/* A sender that tries how much passes tells where the black hole begins. */
+static void
+note_passed(struct ics_detector *d, struct episode *e, const struct ics_sample *s, const struct ics_msg *msg)
+{
+	if (s->acked_len <= e->low || s->acked_len >= e->high)
+		return;
+	e->low = s->acked_len;
+	ics_episode_update(&e->ep, msg, signature_of(e));
+	tell_hole(d, e);
+}
+
 /* A flow gets the longest that it sends through. With a clamp that is less than what vanished before: fine as well. */
 static void
-on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_segment *seg)
+on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg, const struct ics_segment *seg)
 {
 	struct prefix *p = prefix_find(d, context_key(seg), &s->dst, false);
 	struct episode *e;
@@ -371,13 +388,15 @@ on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_s
 
 	if (p == NULL)
 		return;
+	e = (struct episode *)ics_episode_find(d, seg->id, &p->addr);
+	if (e != NULL)
+		note_passed(d, e, s, msg);
 	while (i < p->n_passed && p->passed[i] != s->flow)
 		i++;
 	if (i == p->n_passed)
 		p->passed[p->n_passed++] = s->flow;
 	if (p->n_passed < PASSED_FLOWS)
 		return;
-	e = (struct episode *)ics_episode_find(d, seg->id, &p->addr);
 	if (e != NULL)
 		end(d, e, p);
 	else
@@ -397,7 +416,7 @@ on_sample(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 		break;
 	case ICS_SAMPLE_SUM:
 		if (s->flags & ICS_SAMPLE_FULL_ACKED)
-			on_passed(d, s, seg);
+			on_passed(d, s, msg, seg);
 		break;
 	case ICS_SAMPLE_SYN:
 		/* Who answers a SYN after the loss is not dead. */
@@ -436,6 +455,7 @@ init(struct ics_detector *d)
 const struct ics_detector_ops ics_det_pmtu_blackhole_silent = {
 	.episode_len = sizeof(struct episode),
 	.needs_samples = true,
+	.needs_both_ways = true,
 	.init = init,
 	.fini = ics_detector_drop_table,
 	.sample = on_sample,

@@ -42,7 +42,7 @@ struct audience {
 struct ics_detectors {
 	struct ics_config conf;
 	struct audience audience[ICS_CLASS_COUNT];
-	bool data_seen;
+	bool data_seen, both_ways_seen;
 	struct ics_model *model;
 	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
@@ -191,6 +191,7 @@ void
 ics_detectors_sample(struct ics_detectors *s, const struct ics_sample *sample, const struct ics_msg *msg,
 		     const struct ics_segment *segment)
 {
+	s->both_ways_seen |= (sample->flags & ICS_SAMPLE_BOTH_WAYS) != 0;
 	s->shared.message++;
 	for (unsigned i = 0; segment != NULL && i < N_DETECTORS; i++)
 		if (s->d[i].ops->sample != NULL)
@@ -260,7 +261,8 @@ ics_detectors_info(struct ics_detectors *s, unsigned i)
 	if (ics_detect_is_muted_wholly(&s->d[i]))
 		s->d[i].info.state = "muted";
 	else if ((s->d[i].ops->needs_data && !s->data_seen) ||
-		 (s->d[i].ops->needs_samples && s->shared.samplers == NULL))
+		 (s->d[i].ops->needs_samples && s->shared.samplers == NULL) ||
+		 (s->d[i].ops->needs_both_ways && !s->both_ways_seen))
 		s->d[i].info.state = "not_assessed";
 	else
 		s->d[i].info.state = "on";

@@ -53,7 +53,8 @@ struct ics_detector_ops {
 	 */
 	void (*sample)(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg,
 		       const struct ics_segment *seg);
-	bool needs_samples; /* it is not assessed as long as the sampler is off */
+	bool needs_samples;   /* it is not assessed as long as the sampler is off */
+	bool needs_both_ways; /* ... or no connection was seen in both directions */
 	/* A worker lost messages; NULL: not of interest. */
 	void (*loss)(struct ics_detector *d, const struct ics_loss *loss);
 	bool needs_data; /* it is not assessed as long as no data was seen */
