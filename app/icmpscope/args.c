@@ -143,6 +143,7 @@ second_pass(struct args *a, int argc, char **argv)
 			break;
 		case OPT_SET:
 			rc = set(&a->config, optarg);
+			a->n_sets++;
 			break;
 		case OPT_RUN_FOR:
 			rc = parse_run_for(optarg, &a->run_for_s);
@@ -172,6 +173,7 @@ args_parse(struct args *a, int argc, char **argv)
 		fprintf(stderr, "icmpscope: %s\n", err);
 		return -EINVAL;
 	}
+	a->file = file;
 	rc = second_pass(a, argc, argv);
 	if (rc != 0)
 		return rc;

@@ -7,6 +7,8 @@
 struct args {
 	struct ics_config config;
 	uint64_t run_for_s; /* 0: until told to stop */
+	const char *file;   /* of -c, NULL without one */
+	unsigned n_sets;    /* --set */
 	char **eal;         /* what stands behind --, for EAL */
 	int n_eal;
 };

@@ -79,6 +79,16 @@ note_losses_of(struct control *c, unsigned i)
 	for (unsigned k = 0; k < ICS_CLASS_COUNT; k++)
 		loss.lost_class[k] = since(&seen->dropped_class[k], &n->dropped_class[k]);
 	ics_engine_note_loss(c->engine, &loss);
+	journalist_loss(c->journalist, &loss);
+}
+
+static void
+read_ports(void *ctx)
+{
+	struct control *c = ctx;
+
+	for (unsigned i = 0; i < c->n_ports; i++)
+		port_read(&c->ports[i], &c->port_views[i]);
 }
 
 static void
@@ -89,6 +99,10 @@ note_losses(struct control *c, uint64_t tsc)
 	c->next_loss_tsc = tsc + rte_get_tsc_hz() / 1000 * LOSS_MS;
 	for (unsigned i = 0; i < c->n_workers; i++)
 		note_losses_of(c, i);
+	if (c->journalist->journal != NULL) {
+		read_ports(c);
+		journalist_ports(c->journalist, c->port_views, c->n_ports);
+	}
 }
 
 /* Captures bring their own time: the clock on the wall must not drive detectors through them, nor past their end. */
@@ -107,15 +121,6 @@ tick(struct control *c, uint64_t tsc, bool rings_empty)
 		ics_engine_tick(c->engine, clock_ns(&c->shared->clock, tsc));
 }
 
-static void
-read_ports(void *ctx)
-{
-	struct control *c = ctx;
-
-	for (unsigned i = 0; i < c->n_ports; i++)
-		port_read(&c->ports[i], &c->port_views[i]);
-}
-
 /* The engine settles its episodes when it is asked for anomalies: not on every turn of the loop. */
 static void
 tell_news(struct control *c, uint64_t tsc)
@@ -124,6 +129,7 @@ tell_news(struct control *c, uint64_t tsc)
 		return;
 	c->next_news_tsc = tsc + rte_get_tsc_hz() / 1000 * NEWS_MS;
 	announce_news(&c->announce, ics_engine_anomalies(c->engine));
+	journalist_turn(c->journalist, ics_engine_anomalies(c->engine), &c->keeper->stats);
 }
 
 /* All that is left to say, as far as standard output takes it. */

@@ -5,6 +5,7 @@
 #define ICMPSCOPE_CONTROL_H
 
 #include "announce.h"
+#include "journalist.h"
 #include "keeper.h"
 #include "port.h"
 #include "worker.h"
@@ -23,6 +24,7 @@ struct control {
 	struct ics_export_source *source;
 	struct ics_engine *engine;
 	struct keeper *keeper;
+	struct journalist *journalist;
 	struct announce announce;
 	uint64_t run_for_ns; /* 0: until told to stop */
 	/* the loop's own */

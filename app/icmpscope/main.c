@@ -6,6 +6,7 @@
 #include "device.h"
 #include "eal.h"
 #include "historian.h"
+#include "journalist.h"
 #include "keeper.h"
 #include "plan.h"
 #include "port.h"
@@ -27,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* Everything of a run; static, because it is large and lives as long as the process. */
 static struct {
@@ -47,6 +49,7 @@ static struct {
 	struct ics_engine *engine;
 	struct historian historian;
 	struct keeper keeper;
+	struct journalist journalist;
 } run;
 
 static _Atomic bool stop;
@@ -58,6 +61,14 @@ on_signal(int sig)
 	atomic_store_explicit(&stop, true, memory_order_relaxed);
 }
 
+/* Whoever renamed the journal wants a new one. */
+static void
+on_hangup(int sig)
+{
+	(void)sig;
+	atomic_store_explicit(&run.journalist.reopen, true, memory_order_relaxed);
+}
+
 static void
 catch_signals(void)
 {
@@ -66,6 +77,8 @@ catch_signals(void)
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_handler = on_hangup;
+	sigaction(SIGHUP, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
 	/* A file that may not grow is a loss that is counted. */
@@ -328,6 +341,9 @@ open_export(const char *mode_name)
 		.history_queue = run.historian.queue,
 		.state = run.keeper.snapshot != NULL ? &run.keeper.stats : NULL,
 		.restored = &run.keeper.restored,
+		.journal = run.journalist.journal != NULL ? &run.journalist.stats : NULL,
+		.journal_queue = run.journalist.queue,
+		.evidence = run.journalist.writes_evidence ? &run.journalist.evidence_stats : NULL,
 	};
 	rc = ics_export_open(&run.source);
 	if (rc != 0)
@@ -349,8 +365,66 @@ run_control(void)
 	c->source = &run.source;
 	c->engine = run.engine;
 	c->keeper = &run.keeper;
+	c->journalist = &run.journalist;
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	control_run(c, &stop);
+}
+
+static void
+journal_start(const char *mode_name)
+{
+	const struct ics_config *c = &run.args.config;
+	struct journalist *j = &run.journalist;
+	struct ics_journal_event *ev = &j->event;
+
+	if (!journalist_begin(j, ICS_JOURNAL_START))
+		return;
+	ics_journal_add_text(ev, "version", ICS_VERSION);
+	ics_journal_add_text(ev, "mode", mode_name);
+	ics_journal_add_uint(ev, "pid", (uint64_t)getpid());
+	ics_journal_add_uint(ev, "ports", run.n_devices);
+	ics_journal_add_uint(ev, "workers", run.n_workers);
+	ics_journal_add_uint(ev, "journal_bytes", j->found.bytes);
+	ics_journal_add_uint(ev, "torn_bytes", j->found.torn_bytes);
+	ics_journal_add_text(ev, "run_before",
+			     j->found.stopped                                 ? "stopped"
+			     : j->found.bytes + j->found.torn_bytes == 0      ? "none"
+									      : "did not stop by itself");
+	ics_journal_add_bool(ev, "state_restored", run.keeper.restored.found);
+	journalist_tell(j);
+	if (!journalist_begin(j, ICS_JOURNAL_CONFIG))
+		return;
+	ics_journal_add_text(ev, "file", run.args.file != NULL ? run.args.file : "");
+	ics_journal_add_uint(ev, "overrides", run.args.n_sets);
+	ics_journal_add_uint(ev, "gateways", c->detect.gateways.n);
+	ics_journal_add_uint(ev, "mutes", c->detect.n_mutes);
+	ics_journal_add_uint(ev, "learn_s", c->detect.learn_s);
+	journalist_tell(j);
+}
+
+static void
+journal_end(int status)
+{
+	struct journalist *j = &run.journalist;
+	struct ics_journal_event *ev = &j->event;
+	struct ics_conservation c;
+	struct ics_anomaly_stats a;
+
+	journalist_rest(j, ics_engine_anomalies(run.engine), &run.keeper.stats);
+	if (!journalist_begin(j, ICS_JOURNAL_STOP))
+		return;
+	ics_export_conservation(&run.source, &c);
+	ics_anomaly_stats(ics_engine_anomalies(run.engine), &a);
+	ics_journal_add_uint(ev, "status", (uint64_t)status);
+	ics_journal_add_text(ev, "why", atomic_load_explicit(&stop, memory_order_relaxed) ? "signal" : "time is over");
+	ics_journal_add_uint(ev, "uptime_s", run.source.uptime_ns / 1000000000u);
+	ics_journal_add_uint(ev, "frames", c.frames);
+	ics_journal_add_uint(ev, "control", c.control);
+	ics_journal_add_uint(ev, "delivered", c.delivered);
+	ics_journal_add_uint(ev, "dropped", c.dropped);
+	ics_journal_add_uint(ev, "anomalies_opened", a.opened);
+	ics_journal_add_uint(ev, "anomalies_open", a.open);
+	journalist_tell(j);
 }
 
 /* Between EAL's start and its end; takes back what it made, last first. */
@@ -359,6 +433,7 @@ with_eal(void)
 {
 	const char *mode_name = mode();
 	int status = prepare_shared();
+	bool ran = false;
 
 	if (status == 0)
 		status = open_ports();
@@ -373,19 +448,54 @@ with_eal(void)
 		       run.n_devices, run.n_devices == 1 ? "" : "s", run.n_workers, run.n_workers == 1 ? "" : "s",
 		       run.args.config.eal.file_prefix);
 		fflush(stdout);
+		journal_start(mode_name);
 		run_control();
+		ran = true;
 		status = summary_print(&run.source, run.control.announce.unprinted) ? 0 : 1;
 	}
 	ics_export_close();
 	atomic_store_explicit(&run.shared.stop, true, memory_order_relaxed);
 	rte_eal_mp_wait_lcore();
+	keeper_stop(&run.keeper, run.engine);
+	if (ran)
+		journal_end(status);
 	for (unsigned i = run.n_devices; i-- > 0;)
 		port_close(&run.ports[i]);
 	for (unsigned i = run.n_workers; i-- > 0;)
 		worker_free(run.workers[i]);
-	keeper_stop(&run.keeper, run.engine);
 	ics_engine_free(run.engine);
 	return status;
+}
+
+/* What writes files; last started, first stopped. */
+static int
+start_writers(void)
+{
+	const struct ics_config *c = &run.args.config;
+	const char *port[PLAN_PORTS_MAX];
+
+	for (unsigned i = 0; i < run.n_devices; i++)
+		port[i] = run.devices[i].text;
+	if (historian_start(&run.historian, c, &run.facts, &run.plan) != 0)
+		return 1;
+	if (keeper_start(&run.keeper, c, &run.facts, &run.plan) != 0) {
+		historian_stop(&run.historian);
+		return 1;
+	}
+	if (journalist_start(&run.journalist, c, port, run.n_devices, &run.facts, &run.plan) != 0) {
+		keeper_stop(&run.keeper, NULL);
+		historian_stop(&run.historian);
+		return 1;
+	}
+	return 0;
+}
+
+static void
+stop_writers(void)
+{
+	journalist_stop(&run.journalist);
+	keeper_stop(&run.keeper, NULL);
+	historian_stop(&run.historian);
 }
 
 int
@@ -401,19 +511,14 @@ main(int argc, char **argv)
 		status = make_plan();
 	if (status != 0)
 		return status;
-	if (historian_start(&run.historian, &run.args.config, &run.facts, &run.plan) != 0)
+	if (start_writers() != 0)
 		return 1;
-	if (keeper_start(&run.keeper, &run.args.config, &run.facts, &run.plan) != 0) {
-		historian_stop(&run.historian);
-		return 1;
-	}
 	if (eal_start(&run.args, &run.plan, run.devices, run.n_devices) != 0) {
-		historian_stop(&run.historian);
-		keeper_stop(&run.keeper, NULL);
+		stop_writers();
 		return 1;
 	}
 	status = with_eal();
-	historian_stop(&run.historian);
+	stop_writers();
 	/* Drivers such as memif leave their last callback to EAL's interrupt thread; under it the clean-up crashes. */
 	rte_delay_us_sleep(100000);
 	rte_eal_cleanup();

@@ -187,6 +187,23 @@ test_words(void **state)
 }
 
 static void
+test_labels(void **state)
+{
+	struct ics_config c;
+
+	ics_config_init(&c);
+	accept_set(&c, "journal.site=berlin-3");
+	assert_string_equal(c.journal.site, "berlin-3");
+	accept_set(&c, "journal.site=");
+	assert_string_equal(c.journal.site, "");
+	refuse_set("journal.appliance=tap 3", "not allowed");
+	refuse_set("journal.appliance=\"", "not allowed");
+	refuse_set("journal.appliance=0123456789012345678901234567890123456789012345678901234567890123", "too long");
+	refuse_set("journal.keep=1001", "0 to 1000");
+	refuse_set("evidence.max_files=0", "1 to 100000");
+}
+
+static void
 test_lists(void **state)
 {
 	struct ics_config c;
@@ -387,7 +404,7 @@ test_documented_file(void **state)
 		}
 		assert_true(key.text[0] != '\0' && key.allowed[0] != '\0');
 	}
-	assert_int_equal(n, 38);
+	assert_int_equal(n, 47);
 	free(text);
 }
 
@@ -396,7 +413,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_words),       cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_words),       cmocka_unit_test(test_labels),
+		      cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_mutes),       cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_assignments), cmocka_unit_test(test_files),
 		cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_documented_file),

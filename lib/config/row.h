@@ -12,6 +12,7 @@ enum ics_config_type {
 	ICS_CONFIG_TUNNELS,
 	ICS_CONFIG_CPUS,
 	ICS_CONFIG_NAME,
+	ICS_CONFIG_LABEL, /* a name or nothing */
 	ICS_CONFIG_PATH,
 	/* lists from here on */
 	ICS_CONFIG_IPS,

@@ -166,6 +166,9 @@ ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, c
 			return "is too long";
 		strcpy(member, text);
 		return NULL;
+	case ICS_CONFIG_LABEL:
+		*(char *)member = '\0';
+		return text[0] == '\0' ? NULL : read_name(text, member, sizeof(c->journal.site));
 	case ICS_CONFIG_NAME:
 		return read_name(text, member, sizeof(c->eal.file_prefix));
 	default:

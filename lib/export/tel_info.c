@@ -110,6 +110,27 @@ add_history(const struct ics_export_source *src, struct reply *r)
 }
 
 static void
+add_journal(const struct ics_export_source *src, struct reply *r)
+{
+	static const struct ics_journal_stats no_journal;
+	static const struct ics_evidence_stats no_evidence;
+	const struct ics_journal_stats *j = src->journal != NULL ? src->journal : &no_journal;
+	const struct ics_evidence_stats *e = src->evidence != NULL ? src->evidence : &no_evidence;
+	uint64_t error = ics_count_get(&j->error);
+
+	reply_text(r, "journal", "%s", src->journal == NULL ? "off" : error == 0 ? "on" : strerror((int)error));
+	reply_uint(r, "journal_written", ics_count_get(&j->written));
+	reply_uint(r, "journal_queued", src->journal_queue != NULL ? ics_journal_queue_fill(src->journal_queue) : 0);
+	reply_uint(r, "journal_dropped", ics_count_get(&j->dropped) + ics_count_get(&j->failed));
+	reply_uint(r, "journal_rotations", ics_count_get(&j->rotations));
+	error = ics_count_get(&e->error);
+	reply_text(r, "evidence", "%s", src->evidence == NULL ? "off" : error == 0 ? "on" : strerror((int)error));
+	reply_uint(r, "evidence_written", ics_count_get(&e->written));
+	reply_uint(r, "evidence_failed", ics_count_get(&e->failed));
+	reply_uint(r, "evidence_files", ics_count_get(&e->files));
+}
+
+static void
 add_state(const struct ics_export_source *src, struct reply *r)
 {
 	static const struct ics_state_restored nothing;
@@ -151,6 +172,7 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	add_findings(src, r);
 	add_history(src, r);
 	add_state(src, r);
+	add_journal(src, r);
 	reply_uint(r, "main_cpu", src->main_cpu);
 	reply_uint(r, "tsc_hz", src->tsc_hz);
 	reply_uint(r, "hugepages", src->hugepages);

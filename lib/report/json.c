@@ -1,7 +1,7 @@
 /* The report as one JSON document (design: icmpscope-read --json). Every string is ASCII whatever the file names
  * were; running out of memory anywhere leaves no half a document, but -ENOMEM.
  */
-#include "ics_report.h"
+#include "ics_report_json.h"
 
 #include "mcast.h"
 #include "order.h"
@@ -208,8 +208,8 @@ conservation(const struct ics_count_snapshot *counts, bool *bad)
 	return o;
 }
 
-static json_t *
-segment(const struct ics_segment_key *k, bool *bad)
+json_t *
+ics_report_segment_json(const struct ics_segment_key *k, bool *bad)
 {
 	json_t *o = json_object();
 
@@ -224,8 +224,8 @@ segment(const struct ics_segment_key *k, bool *bad)
 	return o;
 }
 
-static json_t *
-facts(const struct ics_fact *fact, unsigned n, bool *bad)
+json_t *
+ics_report_facts_json(const struct ics_fact *fact, unsigned n, bool *bad)
 {
 	json_t *o = json_object();
 
@@ -251,8 +251,8 @@ facts(const struct ics_fact *fact, unsigned n, bool *bad)
 	return o;
 }
 
-static json_t *
-anomaly(const struct ics_anomaly *a, bool *bad)
+json_t *
+ics_report_anomaly_json(const struct ics_anomaly *a, bool *bad)
 {
 	json_t *o = json_object(), *frames = json_array();
 
@@ -270,9 +270,9 @@ anomaly(const struct ics_anomaly *a, bool *bad)
 	set(o, "last", iso_time(a->last_ns), bad);
 	set(o, "cleared", a->state == ICS_ANOMALY_OPEN ? json_null() : iso_time(a->cleared_ns), bad);
 	set(o, "count", number(a->count), bad);
-	set(o, "segment", segment(&a->segment, bad), bad);
-	set(o, "subject", facts(a->subject, a->n_subject, bad), bad);
-	set(o, "evidence", facts(a->evidence, a->n_evidence, bad), bad);
+	set(o, "segment", ics_report_segment_json(&a->segment, bad), bad);
+	set(o, "subject", ics_report_facts_json(a->subject, a->n_subject, bad), bad);
+	set(o, "evidence", ics_report_facts_json(a->evidence, a->n_evidence, bad), bad);
 	set(o, "frames", frames, bad);
 	set(o, "rfc", text(a->rfc != NULL ? a->rfc : ""), bad);
 	set(o, "says", text(a->says), bad);
@@ -289,7 +289,7 @@ anomalies(const struct ics_anomaly_store *s, bool *bad)
 	if (all == NULL)
 		*bad = true;
 	for (unsigned i = 0; i < n; i++)
-		append(list, anomaly(all[i], bad), bad);
+		append(list, ics_report_anomaly_json(all[i], bad), bad);
 	free(all);
 	return list;
 }
@@ -308,7 +308,7 @@ router(const struct ics_model *m, const struct ics_router *r, bool *bad)
 	set(o, "id", number(r->id), bad);
 	set(o, "address", address(&r->addr), bad);
 	set(o, "mac", macs, bad);
-	set(o, "segment", s != NULL ? segment(&s->key, bad) : json_null(), bad);
+	set(o, "segment", s != NULL ? ics_report_segment_json(&s->key, bad) : json_null(), bad);
 	set(o, "state", text(ics_router_state_name(r->state)), bad);
 	set(o, "pinned", json_boolean(r->pinned), bad);
 	set(o, "lifetime", number(r->lifetime_s), bad);
@@ -349,7 +349,7 @@ prefix(const struct ics_model *m, const struct ics_prefix *p, bool *bad)
 	set(o, "kind", text(ics_prefix_kind_name(p->kind)), bad);
 	set(o, "prefix", text(ics_prefix_format(p, buf)), bad);
 	set(o, "router", address(&p->router), bad);
-	set(o, "segment", s != NULL ? segment(&s->key, bad) : json_null(), bad);
+	set(o, "segment", s != NULL ? ics_report_segment_json(&s->key, bad) : json_null(), bad);
 	if (p->kind == ICS_PREFIX_PIO) {
 		set(o, "on_link", json_boolean(p->flags & ICS_PIO_ONLINK), bad);
 		set(o, "autonomous", json_boolean(p->flags & ICS_PIO_AUTO), bad);
@@ -386,7 +386,7 @@ querier(struct ics_model *m, const struct ics_querier *q, uint32_t segment_id, b
 
 	set(o, "address", address(&q->addr), bad);
 	set(o, "mac", q->has_mac ? text(ics_mac_format(&q->mac, buf)) : json_null(), bad);
-	set(o, "segment", segment(&ics_model_segment(m, segment_id)->key, bad), bad);
+	set(o, "segment", ics_report_segment_json(&ics_model_segment(m, segment_id)->key, bad), bad);
 	set(o, "in_charge", json_boolean(ics_queriers_current(s, ics_model_clock(m)->now_ns) == q), bad);
 	set(o, "version", number(q->version), bad);
 	set(o, "qqi_s", number(q->qqi_s), bad);
