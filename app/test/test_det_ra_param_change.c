@@ -95,6 +95,58 @@ test_hop_limit_halved(void **state)
 	rig_free(r);
 }
 
+/* A forged value that harms nobody, and the router's own after it. */
+static void
+test_hop_limit_put_back(void **state)
+{
+	struct rig *r = start(NULL);
+	struct packet p = with8(4, 255), low = with8(4, 8);
+	uint64_t t = learn(r);
+
+	set_smac(&p, MAC_X);
+	for (unsigned i = 0; i < 5; i++) {
+		feed(r, &p, t += 10 * S);
+		feed(r, &p, t += 10 * S);
+		feed_base(r, BASE_ra, t += 200 * S);
+	}
+	assert_int_equal(count_anomalies(r), 0);
+	/* What was not there before is news. */
+	feed(r, &p, t += 10 * S);
+	feed(r, &low, t += 10 * S);
+	assert_finding(the_anomaly(r), NAME, "hop_limit", "critical");
+	rig_free(r);
+
+	/* With something else forged: the finding is about that, and ends with it. */
+	r = start(NULL);
+	t = learn(r);
+	set32(&p, 60, 1400);
+	feed(r, &p, t += 10 * S);
+	assert_finding(the_anomaly(r), NAME, "mtu", "warn");
+	for (unsigned i = 0; i < 2; i++)
+		feed_base(r, BASE_ra, t += 200 * S);
+	assert_string_equal(fact_text(the_anomaly(r), "fields"), "mtu");
+	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+
+	/* After more than a day it was the normal one. */
+	r = start(NULL);
+	t = learn(r);
+	p = with8(4, 255);
+	for (unsigned i = 0; i < 60; i++)
+		feed(r, &p, t += 1500 * S);
+	feed_base(r, BASE_ra, t += 10 * S);
+	assert_finding(the_anomaly(r), NAME, "hop_limit", "warn");
+	/* A value that strands hosts is told, whoever had it before. */
+	rig_free(r);
+	r = start(NULL);
+	for (unsigned i = 0; i < 3; i++)
+		feed(r, &low, t += 200 * S);
+	feed_base(r, BASE_ra, t += 200 * S);
+	feed(r, &low, t += 200 * S);
+	assert_finding(the_anomaly(r), NAME, "hop_limit", "critical");
+	rig_free(r);
+}
+
 static void
 test_mtu(void **state)
 {
@@ -312,6 +364,7 @@ main(void)
 		cmocka_unit_test(test_hop_limit),
 		cmocka_unit_test(test_in_turns),
 		cmocka_unit_test(test_hop_limit_halved),
+		cmocka_unit_test(test_hop_limit_put_back),
 		cmocka_unit_test(test_mtu),
 		cmocka_unit_test(test_mtu_appears),
 		cmocka_unit_test(test_flags_and_timers),

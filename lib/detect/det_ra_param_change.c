@@ -1,7 +1,7 @@
 /* A router advertisement changes what hosts were told before: hop limit, MTU, neighbor timers, address configuration
  * (RFC 4861 6.3.4: a host takes over every value that is specified, from any router). One packet is enough to strand
  * hosts (CVE-2015-2922 and its kin). Called for RAs; clears when the old value is back, or is the new normal after a
- * day.
+ * day. The router that puts back its value after a forged one did not change anything.
  */
 #include "ra_case.h"
 
@@ -17,6 +17,16 @@
 #define MTU_ABSENT_ROUNDS 3
 #define CLEAR_NS (60 * NS_PER_S)
 #define CLEAR_RAS 2
+#define RAISED_MAX 1024
+
+/* A router whose hop limit went up, which harms nobody: where it was before, and when. */
+struct raised {
+	struct ics_table_head head;
+	struct ics_ip addr; /* with segment the key */
+	uint32_t segment;
+	uint32_t hop_limit;
+	uint64_t ns;
+};
 
 /* In order of precedence. */
 enum field { HOP_LIMIT, MTU, MANAGED, OTHER, REACHABLE, RETRANS, FIELDS };
@@ -86,6 +96,39 @@ prior_of(struct ics_detector *d, const struct ics_change *c, uint32_t v[static F
 	v[REACHABLE] = r->reachable_ms;
 	v[RETRANS] = r->retrans_ms;
 	return true;
+}
+
+/* The value is lower again; true when it is back where it was within the last day, and hosts can live with that. */
+static bool
+is_back(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c, uint32_t old, uint32_t now)
+{
+	struct {
+		struct ics_ip addr;
+		uint32_t segment;
+	} key = {msg->src, c->segment->id};
+	struct ics_table *t = d->state;
+	struct raised *r;
+	uint32_t i;
+
+	if (now == 0 || old == 0 || now == old)
+		return false;
+	i = ics_table_find(t, &key);
+	r = i != 0 ? ics_table_at(t, i) : NULL;
+	if (now < old)
+		return r != NULL && now == r->hop_limit && now >= HOP_LIMIT_LOW && msg->ts_ns < r->ns + DAY_NS;
+	if (r != NULL && msg->ts_ns < r->ns + DAY_NS)
+		return false;
+	if (r == NULL) {
+		if (t->count >= RAISED_MAX)
+			ics_table_remove(t, ics_table_oldest(t, NULL));
+		i = ics_table_insert(t, &key);
+		if (i == 0)
+			return false;
+		r = ics_table_at(t, i);
+	}
+	r->hop_limit = old;
+	r->ns = msg->ts_ns;
+	return false;
 }
 
 static bool
@@ -236,8 +279,11 @@ on_ra(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change
 		return;
 	}
 	values_of(msg, d->conf->detect.link_mtu, now);
-	if (prior_of(d, c, old, &other_router))
+	if (prior_of(d, c, old, &other_router)) {
 		f = changes_of(d, msg, c, other_router, old, now);
+		if (msg->strict && !other_router && is_back(d, msg, c, old[HOP_LIMIT], now[HOP_LIMIT]))
+			f &= ~(1u << HOP_LIMIT);
+	}
 	if (e == NULL) {
 		if (f == 0 || ics_ra_is_crowd(d, msg, c))
 			return;
@@ -287,9 +333,17 @@ due(const struct ics_episode *ep)
 	return e->n_good != 0 ? e->good_ns + CLEAR_NS : e->change_ns + DAY_NS;
 }
 
+static int
+init(struct ics_detector *d)
+{
+	return ics_detector_make_table(d, sizeof(struct raised), 20, RAISED_MAX);
+}
+
 const struct ics_detector_ops ics_det_ra_param_change = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
+	.init = init,
+	.fini = ics_detector_drop_table,
 	.message = on_ra,
 	.render = render,
 	.timer = ics_episode_expire,
