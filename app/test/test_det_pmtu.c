@@ -588,10 +588,12 @@ no_black_hole_seen(void **state)
 /* ---- pmtu_mss_advice ---- */
 
 static void
-tell_fars(struct rig *r, unsigned n, uint64_t ts)
+tell_fars_of(struct rig *r, unsigned n, uint8_t proto, unsigned mtu, uint64_t ts)
 {
 	struct packet p = base_packet(BASE_fragneeded);
 
+	quote_proto(&p, proto);
+	tell_mtu(&p, mtu);
 	for (unsigned i = 0; i < n; i++) {
 		char far[20];
 
@@ -599,6 +601,12 @@ tell_fars(struct rig *r, unsigned n, uint64_t ts)
 		quote_far(&p, far);
 		feed(r, &p, ts + i * S);
 	}
+}
+
+static void
+tell_fars(struct rig *r, unsigned n, uint64_t ts)
+{
+	tell_fars_of(r, n, 6, 1492, ts);
 }
 
 static void
@@ -651,6 +659,35 @@ advice_followed(void **state)
 	ics_engine_tick(r->engine, T0 + 1100 * S + 3600 * S);
 	assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
+}
+
+/* Then datagrams that do not fit open it no more; TCP that does not, and a lower MTU, do. */
+static void
+advice_stays_followed(void **state)
+{
+	struct ics_sample s = sample_of(ICS_SAMPLE_SYN, HOST4, "198.51.101.9");
+
+	for (unsigned how = 0; how < 3; how++) {
+		struct rig *r = rig_new(NULL);
+		uint64_t t = T0 + 700 * S + 3600 * S;
+
+		tell_fars(r, 3, T0);
+		ics_engine_tick(r->engine, T0 + 602 * S);
+		s.mss = 1452;
+		feed_sample(r, &s, T0 + 700 * S);
+		ics_engine_tick(r->engine, t);
+		assert_int_equal(only(r, ADVICE)->state, ICS_ANOMALY_CLEARED);
+		for (unsigned i = 0; i < 10; i++)
+			tell_fars_of(r, 3, 17, 1492, t += 300 * S);
+		assert_int_equal(count_of(r, ADVICE), 1);
+		if (how == 1)
+			tell_fars(r, 3, t += 300 * S);
+		if (how == 2)
+			for (unsigned i = 0; i < 4; i++)
+				tell_fars_of(r, 3, 17, 1400, t += 300 * S);
+		assert_int_equal(count_of(r, ADVICE), how == 0 ? 1 : 2);
+		rig_free(r);
+	}
 }
 
 /* A black hole that nobody tells of is advised about by its far network. */
@@ -784,6 +821,7 @@ main(void)
 		cmocka_unit_test(no_black_hole_seen),
 		cmocka_unit_test(advice),
 		cmocka_unit_test(advice_followed),
+		cmocka_unit_test(advice_stays_followed),
 		cmocka_unit_test(advice_silent),
 		cmocka_unit_test(no_advice),
 		cmocka_unit_test(incident),

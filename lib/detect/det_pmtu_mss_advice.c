@@ -1,11 +1,14 @@
 /* What to clamp the TCP MSS to, and where: when a reporter tells a lower MTU for three far prefixes for ten minutes, it is its
  * link and not one odd path; a black hole is reason enough by itself. The MSS leaves out the fixed headers only, options
  * are the sender's affair (RFC 9293 3.7.1, RFC 6691). Called for Packet Too Big and Fragmentation Needed, black holes, and
- * what the TCP sampler sees of SYNs; over when the clamp was seen to work for an hour, or nobody complained for a day.
+ * what the TCP sampler sees of SYNs; over when the clamp was seen to work for an hour, or nobody complained for a day. Once
+ * it works, datagrams that do not fit are no reason to ask for it again: no clamp is for them.
  */
 #include "pmtu.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FARS 3
 #define STABLE_NS (600 * NS_PER_S)
@@ -22,6 +25,19 @@ struct waiting {
 	uint32_t context;
 	struct ics_timer timer;
 	struct ics_detector *d;
+};
+
+/* A reporter whose advice was followed. */
+struct followed {
+	struct ics_ip reporter;
+	uint32_t context, mtu;
+	bool set;
+};
+
+struct state {
+	struct ics_table waiting;
+	struct followed followed[ADVICE_MAX];
+	unsigned n_followed;
 };
 
 struct episode {
@@ -146,10 +162,35 @@ stable_fars(const struct ics_detector *d, const struct ics_reporter *r, uint64_t
 static void
 forget(struct ics_detector *d, struct waiting *w)
 {
-	struct ics_table *t = d->state;
+	struct ics_table *t = &((struct state *)d->state)->waiting;
 
 	ics_timer_cancel(&ics_model_clock(d->model)->timers, &w->timer);
 	ics_table_remove(t, ics_table_index(t, w));
+}
+
+static struct followed *
+followed_of(const struct ics_detector *d, uint32_t context, const struct ics_ip *reporter)
+{
+	struct state *st = d->state;
+
+	for (unsigned i = 0; i < ADVICE_MAX; i++)
+		if (st->followed[i].set && st->followed[i].context == context &&
+		    ics_ip_equal(&st->followed[i].reporter, reporter))
+			return &st->followed[i];
+	return NULL;
+}
+
+static void
+note_followed(const struct ics_detector *d, const struct episode *e)
+{
+	struct state *st = d->state;
+	struct followed *f = followed_of(d, e->context, &e->reporter);
+
+	if (!e->has_reporter)
+		return;
+	if (f == NULL)
+		f = &st->followed[st->n_followed++ % ADVICE_MAX];
+	*f = (struct followed){.reporter = e->reporter, .context = e->context, .mtu = e->mtu, .set = true};
 }
 
 static void judge(struct ics_detector *d, const struct ics_reporter *r, uint64_t now_ns);
@@ -173,7 +214,7 @@ wait_for(struct ics_detector *d, const struct ics_reporter *r, uint64_t due_ns)
 		struct ics_ip addr;
 		uint32_t context;
 	} key = {r->addr, r->context};
-	struct ics_table *t = d->state;
+	struct ics_table *t = &((struct state *)d->state)->waiting;
 	uint32_t i = ics_table_find(t, &key);
 	struct waiting *w;
 
@@ -200,6 +241,7 @@ judge(struct ics_detector *d, const struct ics_reporter *r, uint64_t now_ns)
 	uint64_t due_ns;
 	uint32_t mtu;
 	unsigned n = stable_fars(d, r, now_ns, &mtu, &due_ns);
+	const struct followed *done;
 	struct episode *e;
 
 	if (n < FARS) {
@@ -213,6 +255,9 @@ judge(struct ics_detector *d, const struct ics_reporter *r, uint64_t now_ns)
 		return;
 	}
 	if (e == NULL) {
+		done = followed_of(d, r->context, &r->addr);
+		if (done != NULL && mtu >= done->mtu)
+			return;
 		e = episode_open(d, seg, &r->addr, "reporter");
 		if (e == NULL)
 			return;
@@ -230,10 +275,17 @@ static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	const struct ics_path_change *p = &c->path;
+	struct followed *done;
 
-	if (p->reporter != NULL && p->path != NULL && !(p->path->flags & ICS_PATH_FLOODED) &&
-	    p->reporter->n_far >= FARS)
-		judge(d, p->reporter, msg->ts_ns);
+	if (p->reporter == NULL || p->path == NULL || (p->path->flags & ICS_PATH_FLOODED) || p->reporter->n_far < FARS)
+		return;
+	/* TCP does not fit again: the clamp is gone. */
+	if (p->path->class == ICS_PATH_TCP) {
+		done = followed_of(d, p->reporter->context, &p->reporter->addr);
+		if (done != NULL)
+			done->set = false;
+	}
+	judge(d, p->reporter, msg->ts_ns);
 }
 
 /* By the router that tells in vain; where nobody tells, by the far network. */
@@ -324,22 +376,40 @@ due(const struct ics_episode *ep)
 	return clamped < e->last_ns + QUIET_NS ? clamped : e->last_ns + QUIET_NS;
 }
 
+static bool
+on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
+{
+	const struct episode *e = (const struct episode *)ep;
+
+	if (e->clamped_ns != 0 && now_ns >= e->clamped_ns + CLAMPED_NS)
+		note_followed(d, e);
+	return ics_episode_expire(d, ep, now_ns);
+}
+
 static int
 init(struct ics_detector *d)
 {
-	return ics_detector_make_table(d, sizeof(struct waiting), 20, WAITING_MAX);
+	struct state *st = calloc(1, sizeof(*st));
+
+	d->state = st;
+	if (st == NULL)
+		return -ENOMEM;
+	return ics_table_init(&st->waiting, sizeof(struct waiting), 20, WAITING_MAX, ics_hash_mix(d->seed, 1));
 }
 
 static void
 fini(struct ics_detector *d)
 {
-	struct ics_table *t = d->state;
+	struct state *st = d->state;
 
-	for (uint32_t i = 1; t != NULL && i <= t->fresh; i++)
-		if (ics_table_is_live(t, i))
+	if (st == NULL)
+		return;
+	for (uint32_t i = 1; i <= st->waiting.fresh; i++)
+		if (ics_table_is_live(&st->waiting, i))
 			ics_timer_cancel(&ics_model_clock(d->model)->timers,
-					 &((struct waiting *)ics_table_at(t, i))->timer);
-	ics_detector_drop_table(d);
+					 &((struct waiting *)ics_table_at(&st->waiting, i))->timer);
+	ics_table_fini(&st->waiting);
+	free(st);
 }
 
 const struct ics_detector_ops ics_det_pmtu_mss_advice = {
@@ -351,6 +421,6 @@ const struct ics_detector_ops ics_det_pmtu_mss_advice = {
 	.hole = on_hole,
 	.sample = on_sample,
 	.render = render,
-	.timer = ics_episode_expire,
+	.timer = on_timer,
 	.due = due,
 };
