@@ -176,6 +176,42 @@ mere_claims(void **state)
 	rig_free(r);
 }
 
+/* A phone comes back to the Wi-Fi every 20 minutes with an address that it did not have before: it holds two. */
+static void
+link_comes_and_goes(void **state)
+{
+	struct rig *r = new_rig(NULL);
+	char addr[64];
+	uint64_t t = T0;
+
+	for (unsigned i = 0; i < 70; i++) {
+		t = T0 + i * 1200 * S;
+		take_address(r, MAC_H, "fe80::10", t);
+		take_address(r, MAC_H, random_address(1, 0, addr), t + S);
+		take_address(r, MAC_H, random_address(1, 1 + i, addr), t + 2 * S);
+	}
+	assert_int_equal(count_anomalies(r), 0);
+	/* Now it goes wrong: what it has since its link came up counts, not what went before. */
+	t += 2 * HOUR;
+	take_address(r, MAC_H, "fe80::10", t);
+	take_many(r, MAC_H, 200, 216, t + S);
+	assert_finding(the_anomaly(r), AE, "many", "warn");
+	assert_int_equal(fact_value(the_anomaly(r), "addresses"), 17);
+	assert_int_equal(fact_value(the_anomaly(r), "temp"), 16);
+	for (unsigned i = 0; i < 9; i++)
+		take_many(r, MAC_H, 216 + 32 * i, 248 + 32 * i, t + (600 + 600 * i) * S);
+	assert_finding(the_anomaly(r), AE, "broken_host", "critical");
+	assert_int_equal(fact_value(the_anomaly(r), "addresses"), 305);
+	/* The link comes up again without them. */
+	t += 4 * HOUR;
+	take_address(r, MAC_H, "fe80::10", t);
+	ics_engine_tick(r->engine, t + HOUR);
+	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_OPEN);
+	ics_engine_tick(r->engine, t + 3 * HOUR);
+	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
 /* Many hosts at once are one fault, told a few times. */
 static void
 is_capped(void **state)
@@ -204,6 +240,7 @@ main(void)
 		cmocka_unit_test(many_addresses),      cmocka_unit_test(usual_numbers),
 		cmocka_unit_test(routers_and_proxies), cmocka_unit_test(clears),
 		cmocka_unit_test(is_capped),           cmocka_unit_test(mere_claims),
+		cmocka_unit_test(link_comes_and_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,13 @@
 /* One MAC holds more IPv6 addresses than any system keeps by itself: each of them is a multicast group to report, an entry
  * in every switch's table and in the router's neighbor cache (incident 2). Counts what was asked for or answered with
- * within a day. Called for NS and NA; clears when the number was well below the limit for an hour.
+ * within a day, and since its link came up: addresses end with the link, and one that comes and goes is what
+ * host_temp_churn speaks of. Called for NS and NA; clears when the number was well below the limit for an hour.
  */
 #include "detect_priv.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Linux configures at most 16 (max_addresses); RFC 4941 gives at most 8 temporary ones in a prefix, and the stable one. */
 #define ADDRESSES 16
@@ -16,16 +19,29 @@
 #define CLEAR_PERCENT 80
 #define CLEAR_NS (3600 * NS_PER_S)
 #define CHECK_NS (3600 * NS_PER_S)
+/* What was heard so lately counts whatever the link did: some systems probe for their link-local address again and again. */
+#define RECENT_NS (3600 * NS_PER_S)
+/* Addresses of a MAC that are looked at one by one, and MACs a second: beyond, all that it had count, or it waits for its
+ * next address.
+ */
+#define WALK_MAX 512
+#define WALKS_PER_S 100
 #define DAY_NS (86400 * NS_PER_S)
 /* Default Maximum Response Delay of queriers, over which hosts spread their reports (RFC 3810 9.3). */
 #define RESPONSE_S 10
 #define SHOWN 8
 #define PREFIXES_SHOWN 3
 
+struct state {
+	uint64_t second;
+	unsigned walks; /* in that second */
+};
+
 struct episode {
 	struct ics_episode ep;
 	struct ics_mac mac;
 	bool muted, hint;
+	uint64_t boot_ns; /* of the host when its addresses were counted */
 	uint32_t n, limit, most;
 	uint64_t below_ns; /* since when it is well below the limit; 0: it is not */
 	uint64_t checked_ns;
@@ -73,17 +89,51 @@ limit_of(struct ics_detector *d, uint32_t segment, uint64_t now_ns)
 	return limit > ADDRESSES ? limit : ADDRESSES;
 }
 
+/* Addresses heard last before that are gone with their link. */
+static uint64_t
+in_use_since(const struct ics_host *h, uint64_t now_ns)
+{
+	if (h->boot_ns == 0 || now_ns < RECENT_NS)
+		return 0;
+	return h->boot_ns < now_ns - RECENT_NS ? h->boot_ns : now_ns - RECENT_NS;
+}
+
+/* Addresses in use. False: not now, too many were asked for in this second. */
+static bool
+count_in_use(struct ics_detector *d, const struct ics_host *h, uint64_t now_ns, uint32_t *n)
+{
+	uint64_t since = in_use_since(h, now_ns);
+	const struct ics_binding *b = NULL;
+	struct state *st = d->state;
+
+	*n = h->n_proven;
+	if (h->first_ns >= since || h->n_bindings > WALK_MAX)
+		return true;
+	if (st->second != now_ns / NS_PER_S) {
+		st->second = now_ns / NS_PER_S;
+		st->walks = 0;
+	}
+	if (st->walks >= WALKS_PER_S)
+		return false;
+	st->walks++;
+	*n = 0;
+	for (unsigned i = 0; i < WALK_MAX && (b = ics_model_host_binding(d->model, h, b)) != NULL; i++)
+		*n += b->proven && b->last_ns >= since;
+	return true;
+}
+
 static void
 take_stock(struct ics_detector *d, const struct ics_host *h, struct stock *s)
 {
 	uint64_t now = ics_model_clock(d->model)->now_ns;
+	uint64_t since = h == NULL || h->n_bindings > WALK_MAX ? 0 : in_use_since(h, now);
 	const struct ics_binding *b = NULL;
 
 	memset(s, 0, sizeof(*s));
 	while (h != NULL && s->n < ICS_BINDINGS_PER_MAC && (b = ics_model_host_binding(d->model, h, b)) != NULL) {
 		uint32_t i;
 
-		if (!b->proven)
+		if (!b->proven || b->last_ns < since)
 			continue;
 		s->iid[b->iid]++;
 		if (s->n < SHOWN)
@@ -208,6 +258,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	char mac[ICS_MAC_STRLEN];
 	struct episode *e = NULL;
 	struct ics_ip key;
+	uint32_t n;
 
 	/* Only what is new makes it more; claims that nobody asked for are what floods are made of. */
 	if (h == NULL || !c->note.proven || (h->n_proven <= ADDRESSES && d->episodes.count == 0))
@@ -226,6 +277,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 			d->info.suppressed++;
 			return;
 		}
+		if (!count_in_use(d, h, msg->ts_ns, &n) || (n <= limit && n < CRITICAL))
+			return;
 		e = (struct episode *)ics_episode_open_as(d, c->segment, &key, "mac", ics_mac_format(&h->mac, mac));
 		if (e == NULL)
 			return;
@@ -233,10 +286,15 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->limit = limit;
 		e->muted = true;
 		e->checked_ns = msg->ts_ns;
+		e->boot_ns = h->boot_ns;
+	} else if (e->boot_ns == h->boot_ns || !count_in_use(d, h, msg->ts_ns, &n)) {
+		n = e->n + 1 < h->n_proven ? e->n + 1 : h->n_proven; /* this one is new */
+	} else {
+		e->boot_ns = h->boot_ns;
 	}
 	e->hint = (h->flags & (ICS_HOST_PROXY | ICS_HOST_HYPERVISOR)) != 0;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &c->note.binding->addr, &h->mac);
-	set_count(e, h->n_proven, msg->ts_ns);
+	set_count(e, n, msg->ts_ns);
 	ics_episode_update(&e->ep, msg,
 			   (uint64_t)severity_of(e) | (uint64_t)(e->most >= BROKEN) << 2 | (uint64_t)e->muted << 3);
 }
@@ -246,6 +304,7 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 {
 	struct episode *e = (struct episode *)ep;
 	const struct ics_host *h = ics_model_host_find(d->model, ep->segment, &e->mac);
+	uint32_t n = 0;
 
 	if (e->below_ns != 0 && now_ns >= e->below_ns + CLEAR_NS) {
 		ics_episode_close(ep);
@@ -255,7 +314,8 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 		e->checked_ns = now_ns;
 		if (h != NULL)
 			ics_model_host_age(d->model, h);
-		set_count(e, h != NULL ? h->n_proven : 0, now_ns);
+		if (h == NULL || count_in_use(d, h, now_ns, &n))
+			set_count(e, n, now_ns);
 	}
 	return true;
 }
@@ -269,9 +329,24 @@ due(const struct ics_episode *ep)
 	return e->below_ns != 0 && e->below_ns + CLEAR_NS < check ? e->below_ns + CLEAR_NS : check;
 }
 
+static int
+init(struct ics_detector *d)
+{
+	d->state = calloc(1, sizeof(struct state));
+	return d->state == NULL ? -ENOMEM : 0;
+}
+
+static void
+fini(struct ics_detector *d)
+{
+	free(d->state);
+}
+
 const struct ics_detector_ops ics_det_host_addr_excess = {
 	.classes = 1ull << ICS_CLASS_nd_ns | 1ull << ICS_CLASS_nd_na,
 	.episode_len = sizeof(struct episode),
+	.init = init,
+	.fini = fini,
 	.message = on_message,
 	.render = render,
 	.timer = on_timer,
