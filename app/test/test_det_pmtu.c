@@ -792,6 +792,56 @@ silent_needs_both_directions(void **state)
 	rig_free(r);
 }
 
+/* Sizes that were acknowledged tell where it begins. Senders that find a way around do not mend it, others that get
+ * through do.
+ */
+static void
+silent_bounds(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_sample s = {
+		.kind = ICS_SAMPLE_SHRUNK,
+		.proto = ICS_PROTO_TCP,
+		.flags = ICS_SAMPLE_BOTH_WAYS | ICS_SAMPLE_HANDSHAKE | ICS_SAMPLE_DF,
+		.src = ip_of(HOST4),
+		.dst = ip_of(FAR4),
+		.n = 4,
+		.lasted_ms = 3200,
+		.len = 1500,
+		.acked_len = 1076,
+		.shrunk_len = 1076,
+	};
+	const struct ics_anomaly *a;
+
+	rig_sample(r);
+	for (s.flow = 1; s.flow <= 4; s.flow++)
+		feed_sample(r, &s, T0 + s.flow * S);
+	a = only(r, "pmtu_blackhole_silent");
+	assert_finding(a, "pmtu_blackhole_silent", "confirmed", "critical");
+	assert_int_equal(fact_value(a, "pmtu_low"), 1076);
+	assert_int_equal(fact_value(only(r, ADVICE), "mss4"), 1036);
+	s.kind = ICS_SAMPLE_SUM;
+	s.flags |= ICS_SAMPLE_FULL_ACKED;
+	s.acked_len = 1388;
+	for (s.flow = 1; s.flow <= 4; s.flow++)
+		feed_sample(r, &s, T0 + 60 * S + s.flow * S);
+	assert_int_equal(a->state, ICS_ANOMALY_OPEN);
+	assert_int_equal(fact_value(a, "pmtu_low"), 1388);
+	assert_int_equal(fact_value(a, "pmtu_high"), 1499);
+	assert_int_equal(fact_value(only(r, ADVICE), "mss4"), 1348);
+	/* Another end of that network, on another path. */
+	s.dst = ip_of("198.51.100.77");
+	s.acked_len = 1492;
+	s.mss = s.peer_mss = 1452;
+	s.flow = 11;
+	feed_sample(r, &s, T0 + 70 * S);
+	assert_int_equal(fact_value(a, "pmtu_low"), 1388);
+	for (s.flow = 12; s.flow <= 13; s.flow++)
+		feed_sample(r, &s, T0 + 71 * S);
+	assert_int_equal(a->state, ICS_ANOMALY_CLEARED);
+	rig_free(r);
+}
+
 int
 main(void)
 {
@@ -826,6 +876,7 @@ main(void)
 		cmocka_unit_test(no_advice),
 		cmocka_unit_test(incident),
 		cmocka_unit_test(silent_needs_both_directions),
+		cmocka_unit_test(silent_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

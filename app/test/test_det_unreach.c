@@ -389,6 +389,35 @@ loop(void **state)
 	rig_free(r);
 }
 
+/* Packets that are the same each time leave the same messages, which are folded. */
+static void
+loop_copies(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct ics_fold *fold = ics_fold_init(NULL);
+	struct packet p = base_packet(BASE_unreach6);
+	const struct ics_anomaly *a;
+
+	r->in.fold = fold;
+	set8(&p, 0, 3);
+	set8(&p, 1, 0);
+	quote_ttl(&p, 1);
+	quote_far(&p, "2001:db8:9::9");
+	for (unsigned i = 0; i < 500; i++) {
+		set_src(&p, i % 2 == 0 ? "2001:db8:ff::1" : "2001:db8:ff::2");
+		quote_host(&p, i / 2 % 2 == 0 ? "2001:db8:1::10" : "2001:db8:1::20");
+		feed(r, &p, T0 + i * 5 * MS);
+	}
+	ics_inspect_idle(&r->in, T0 + 10 * S);
+	a = only(r, LOOP);
+	assert_finding(a, LOOP, "", "warn");
+	assert_string_equal(fact_text(a, "reporter_1"), "2001:db8:ff::1");
+	assert_string_equal(fact_text(a, "reporter_2"), "2001:db8:ff::2");
+	r->in.fold = NULL;
+	ics_fold_free(fold);
+	rig_free(r);
+}
+
 static void
 no_loop(void **state)
 {
@@ -412,6 +441,7 @@ main(void)
 		cmocka_unit_test(server),       cmocka_unit_test(hard_error), cmocka_unit_test(no_storm),
 		cmocka_unit_test(storm_copies), cmocka_unit_test(prohibited), cmocka_unit_test(not_prohibited),
 		cmocka_unit_test(culprit),      cmocka_unit_test(loop),       cmocka_unit_test(no_loop),
+		cmocka_unit_test(loop_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

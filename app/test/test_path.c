@@ -55,7 +55,7 @@ guess_table(void **state)
 		{1422, true, {"ESP AES-CBC tunnel with NAT-T over IPv4"}},
 		{1420, true, {"WireGuard (default, over IPv6)"}},
 		{1412, true, {"WireGuard (default) over PPPoE"}},
-		{1400, true, {"GRE with IPsec, by rule of thumb", "a mobile network"}},
+		{1400, true, {"GRE with IPsec", "a mobile network"}},
 		{1280, false, {"a tunnel or setting at the IPv6 minimum", "Teredo", "a mobile network"}},
 	};
 

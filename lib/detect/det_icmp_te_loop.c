@@ -28,7 +28,8 @@ struct prefix {
 	struct ics_table_head head;
 	struct ics_ip addr; /* with segment the key */
 	uint32_t segment;
-	uint32_t n, turns; /* messages in this window; those from another reporter than the one before */
+	uint32_t n;             /* messages in this window, with copies */
+	uint32_t looked, turns; /* those at hand; of them, from another reporter than the one before */
 	uint64_t window_ns;
 	struct ics_rate rate;
 	unsigned n_reporters, n_sources, last;
@@ -49,6 +50,7 @@ struct episode {
 struct state {
 	struct ics_table prefixes;
 	struct ics_recent_frames recent;
+	struct ics_ip recent_reporter[ICS_RECENT_FRAMES];
 };
 
 static void
@@ -96,7 +98,7 @@ prefix_get(struct state *st, uint32_t segment, const struct ics_ip *addr)
 }
 
 static void
-note_reporter(struct prefix *p, const struct ics_ip *addr, uint32_t n)
+note_reporter(struct prefix *p, const struct ics_ip *addr, uint32_t n, bool is_copy)
 {
 	unsigned i = 0;
 
@@ -106,9 +108,11 @@ note_reporter(struct prefix *p, const struct ics_ip *addr, uint32_t n)
 		return;
 	if (i == p->n_reporters)
 		p->reporter[p->n_reporters++] = (struct reporter){.addr = *addr};
+	p->reporter[i].n += n;
+	if (is_copy)
+		return;
 	p->turns += i != p->last;
 	p->last = i;
-	p->reporter[i].n += n;
 }
 
 static void
@@ -151,7 +155,7 @@ is_loop(struct prefix *p)
 		most += p->reporter[i].n;
 	/* In turn: the second is no chance visitor, and they alternate. */
 	return most * 100ull >= (uint64_t)p->n * LOOP_PERCENT && p->reporter[1].n * 5 >= p->reporter[0].n &&
-	       p->turns * 10 >= p->n;
+	       p->turns * 10 >= p->looked;
 }
 
 static struct episode *
@@ -201,13 +205,15 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	if (p == NULL)
 		return;
 	ics_recent_put(&st->recent, msg->rec->frame_hash, ics_table_index(&st->prefixes, p));
+	st->recent_reporter[msg->rec->frame_hash % ICS_RECENT_FRAMES] = msg->src;
 	if (msg->ts_ns >= p->window_ns + WINDOW_NS) {
 		p->window_ns = msg->ts_ns;
-		p->n = p->turns = 0;
+		p->n = p->looked = p->turns = 0;
 		p->n_reporters = p->n_sources = p->last = 0;
 	}
 	p->n += n;
-	note_reporter(p, &msg->src, n);
+	p->looked++;
+	note_reporter(p, &msg->src, n, false);
 	note_source(p, &q->host);
 	e = look(d, c->segment, p, msg->ts_ns, n);
 	if (e == NULL)
@@ -232,6 +238,8 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	if (p->segment != seg->id)
 		return;
 	p->n += 1 + rec->repeats;
+	/* A packet that is the same each time dies the same way: with an IPv6 header it leaves the same message. */
+	note_reporter(p, &st->recent_reporter[rec->frame_hash % ICS_RECENT_FRAMES], 1 + rec->repeats, true);
 	e = look(d, seg, p, p->rate.sec * NS_PER_S, 1 + rec->repeats);
 	if (e == NULL)
 		return;

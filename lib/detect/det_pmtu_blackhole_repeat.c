@@ -111,7 +111,7 @@ say(const struct episode *e, struct ics_anomaly *a, const char *host, const char
 	}
 	ics_say(a, " large transfers hang. %s. Permit %s to it, or clamp the TCP MSS to %u.",
 		e->is_on_host ? "The message reaches the host's own link: look at its firewall"
-			      : "The filter is between here and the host",
+			      : "The message passes here: the filter is on the host, or on the way from here to it",
 		ics_ip6_is_v4mapped(e->host.b) ? "ICMP 3/4" : "ICMPv6 type 2",
 		ics_ip6_is_v4mapped(e->host.b) ? ics_mss4(e->mtu) : ics_mss6(e->mtu));
 }

@@ -12,12 +12,14 @@
 #define RESENT_MS 3000
 /* A shrunk segment is no partial retransmission of an accident when the loss came twice. */
 #define SHRUNK_RESENT 2
-/* A router that told something lately is the affair of pmtu_blackhole_repeat. */
+/* A router that told something lately, or since the segment was first sent, is the affair of pmtu_blackhole_repeat. */
 #define TOLD_NS (30 * NS_PER_S)
 #define WINDOW_NS (300 * NS_PER_S)
 #define FLOWS_WARN 2
 #define FLOWS_CRITICAL 5
 #define PASSED_FLOWS 3
+/* Full size is what the MSS allows, give or take a filler. */
+#define ABOUT 8u
 /* Nobody connects any more, or the sampler sees no more. */
 #define QUIET_NS (86400 * NS_PER_S)
 #define FLOWS 16
@@ -39,6 +41,7 @@ struct prefix {
 	uint32_t context;
 	uint32_t n_flows, n_passed;
 	uint64_t first_ns, last_ns, alive_ns; /* alive_ns: a connection to it was opened after a loss */
+	uint32_t lost_len;                    /* the least that vanished */
 	struct flow flow[FLOWS];
 	uint32_t passed[PASSED_FLOWS]; /* flows that got full-size segments through since the latest loss */
 };
@@ -137,6 +140,8 @@ say(const struct episode *e, struct ics_anomaly *a, const char *host, const char
 		e->lost_len, 1 + e->resent, (e->lasted_ms + 500) / 1000);
 	if (e->flows > 1)
 		ics_say(a, "; %u connections of %u host%s", e->flows, e->hosts, e->hosts == 1 ? "" : "s");
+	if (e->confirmed)
+		ics_say(a, ". The sender then tried %u octets, and those arrived", e->shrunk_len);
 	ics_say(a, ". Connections open and then hang; the path carries between %u and %u octets.", e->low, e->high - 1);
 	ics_say(a, " Permit %s on the way back to the host, and clamp the TCP MSS to %u until then.",
 		is_ip4 ? "ICMP 3/4" : "ICMPv6 type 2", is_ip4 ? ics_mss4(safe_mtu(e)) : ics_mss6(safe_mtu(e)));
@@ -181,8 +186,9 @@ static bool
 was_told(struct ics_detector *d, uint32_t context, const struct ics_sample *s, uint64_t now_ns)
 {
 	const struct ics_path *p = ics_path_find(d->model, context, &s->src, &s->dst, ICS_PATH_CLASSES);
+	uint64_t lasted_ns = s->lasted_ms * 1000000ull;
 
-	return p != NULL && now_ns < ics_path_last_ns(d->model, p) + TOLD_NS;
+	return p != NULL && now_ns < ics_path_last_ns(d->model, p) + (lasted_ns > TOLD_NS ? lasted_ns : TOLD_NS);
 }
 
 /* Congestion loses short and long ones, a full window and a dead peer answer nothing, offload makes lengths that no link
@@ -223,6 +229,8 @@ note_flow(struct prefix *p, const struct ics_sample *s, uint64_t ts_ns)
 	f->is_alive |= (s->flags & (ICS_SAMPLE_PEER_HEARD | ICS_SAMPLE_SACK_SMALL)) != 0;
 	if (p->first_ns == 0)
 		p->first_ns = ts_ns;
+	if (p->lost_len == 0 || s->len < p->lost_len)
+		p->lost_len = s->len;
 	p->last_ns = ts_ns;
 	p->n_passed = 0;
 }
@@ -371,14 +379,39 @@ end(struct ics_detector *d, struct episode *e, struct prefix *p)
 static void
 note_passed(struct ics_detector *d, struct episode *e, const struct ics_sample *s, const struct ics_msg *msg)
 {
-	if (s->acked_len <= e->low || s->acked_len >= e->high)
+	if (!ics_ip_equal(&s->dst, &e->far) || s->acked_len <= e->low || s->acked_len >= e->high)
 		return;
 	e->low = s->acked_len;
 	ics_episode_update(&e->ep, msg, signature_of(e));
 	tell_hole(d, e);
 }
 
-/* A flow gets the longest that it sends through. With a clamp that is less than what vanished before: fine as well. */
+/* A sender that found out by itself gets its shorter ones through, the next one will hang as well. */
+static bool
+is_way_around(const struct prefix *p, const struct episode *e, const struct ics_sample *s)
+{
+	if (e == NULL || s->acked_len >= e->high)
+		return false;
+	for (unsigned i = 0; i < FLOWS; i++)
+		if (p->flow[i].last_ns != 0 && p->flow[i].id == s->flow)
+			return true;
+	return false;
+}
+
+/* A flow gets through what vanished before, or, with a clamp, the longest that the MSS allows. Short messages of a
+ * flow that has nothing longer to say prove nothing.
+ */
+static bool
+is_full_size(const struct prefix *p, const struct ics_sample *s)
+{
+	uint32_t headers = ics_ip6_is_v4mapped(s->src.b) ? ICS_TCP_HEADERS4 : ICS_TCP_HEADERS6;
+	uint32_t mss = s->mss < s->peer_mss ? s->mss : s->peer_mss;
+	/* What was acknowledged may be from before the loss. */
+	uint32_t len = s->acked_len < s->max_len ? s->acked_len : s->max_len;
+
+	return len >= p->lost_len || (mss != 0 && len + ABOUT >= mss + headers);
+}
+
 static void
 on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg *msg, const struct ics_segment *seg)
 {
@@ -391,6 +424,8 @@ on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 	e = (struct episode *)ics_episode_find(d, seg->id, &p->addr);
 	if (e != NULL)
 		note_passed(d, e, s, msg);
+	if (is_way_around(p, e, s) || !is_full_size(p, s))
+		return;
 	while (i < p->n_passed && p->passed[i] != s->flow)
 		i++;
 	if (i == p->n_passed)

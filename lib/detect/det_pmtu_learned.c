@@ -38,10 +38,11 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	ics_pmtu_set_guess(a, &e->guess);
 	ics_pmtu_set_mss(a, e->mtu);
 	a->says[0] = '\0';
-	ics_say(a, "Path %s to %s carries at most %u octets (%s), says %s to a packet of %u.", host, far, e->mtu,
-		ics_guess_say(&e->guess, text, sizeof(text)), a->subject[0].text, e->q.ip_len);
+	ics_say(a, "Path %s to %s carries at most %u octets (%s), says %s to a packet of %u%s.", host, far, e->mtu,
+		ics_guess_say(&e->guess, text, sizeof(text)), a->subject[0].text, e->q.ip_len,
+		e->q.ip_len > d->conf->detect.link_mtu ? " (that offload had put together)" : "");
 	if (e->paths > 1)
-		ics_say(a, " So do %u paths through it.", e->paths);
+		ics_say(a, " It says so about %u paths.", e->paths);
 	ics_say(a, " Senders that listen adapt: nothing to do, or clamp the TCP MSS to %u (IPv4) and %u (IPv6).",
 		ics_mss4(e->mtu), ics_mss6(e->mtu));
 }
@@ -60,6 +61,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	bool is_news = c->path.what == ICS_PATH_NEW || c->path.what == ICS_PATH_LOWERED;
 	struct episode *e = (struct episode *)ics_episode_find(d, c->segment->id, &msg->src);
 	char text[ICS_IP_STRLEN];
+	bool is_first = e == NULL;
 
 	/* What quotes a flow that was seen is no invention: a flood does not push its row out. */
 	if (p != NULL && !(p->flags & ICS_PATH_CONFIRMED) && ics_pmtu_flow_seen(d, &msg->error.quote) == ICS_FLOW_SEEN)
@@ -83,7 +85,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->muted = true;
 		e->mtu = UINT32_MAX;
 	}
-	if (c->path.what == ICS_PATH_NEW)
+	/* A path that another router told of before, with more. */
+	if (c->path.what == ICS_PATH_NEW || is_first)
 		e->paths++;
 	if (p->mtu < e->mtu) {
 		e->mtu = p->mtu;

@@ -15,6 +15,8 @@
 #define CLAMPED_NS (3600 * NS_PER_S)
 #define QUIET_NS (86400 * NS_PER_S)
 #define WAITING_MAX 1024
+/* Bounds that are so far apart are of no single encapsulation. */
+#define GUESS_WITHIN 64
 /* SYNs are compared with each of them. */
 #define ADVICE_MAX 64
 
@@ -43,8 +45,8 @@ struct state {
 struct episode {
 	struct ics_episode ep;
 	bool muted, by_hole, has_reporter, is_ip4;
-	uint32_t context, mtu, fars, labels;
-	struct ics_ip reporter, host, far; /* host and far: of the black hole */
+	uint32_t context, mtu, lost, fars, labels; /* lost: the least that vanishes; 0: not known */
+	struct ics_ip reporter, host, far;         /* host and far: of the black hole */
 	struct ics_mac mac;
 	struct ics_guess guess;
 	uint64_t last_ns;
@@ -74,28 +76,38 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	}
 	ics_pmtu_set_guess(a, &e->guess);
 	a->says[0] = '\0';
-	if (e->by_hole)
+	if (e->by_hole && e->has_reporter)
 		ics_say(a, "Large packets to %s vanish; %u octets pass.", ics_ip_format(&e->far, ip), e->mtu);
+	else if (e->by_hole)
+		ics_say(a, "Packets of %u octets to %s vanish, and nobody tells why; %u are safe.", e->lost,
+			ics_ip_format(&e->far, ip), e->mtu);
 	else
 		ics_say(a, "%u far networks behind %s have taken no more than %u octets for ten minutes.", e->fars,
 			ics_ip_format(&e->reporter, ip), e->mtu);
 	ics_say(a, " Without a clamp every connection starts with a loss, and hangs where ICMP is filtered.");
-	ics_say(a, " Set the TCP MSS clamp to %u (IPv4) and %u (IPv6) on the interface towards %s (%s).",
-		ics_mss4(e->mtu), ics_mss6(e->mtu), ics_ip_format(e->has_reporter ? &e->reporter : &e->far, ip),
-		ics_guess_say(&e->guess, text, sizeof(text)));
+	ics_say(a, " Set the TCP MSS clamp to %u (IPv4) and %u (IPv6)", ics_mss4(e->mtu), ics_mss6(e->mtu));
+	if (e->has_reporter)
+		ics_say(a, " on %s, or on your router towards it", ics_ip_format(&e->reporter, ip));
+	else
+		ics_say(a, " on your router towards %s", ics_ip_format(&e->far, ip));
+	if (e->guess.n != 0)
+		ics_say(a, " (%s)", ics_guess_say(&e->guess, text, sizeof(text)));
+	ics_say(a, ".");
 }
 
 static struct episode *
-episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *key, const char *what)
+episode_open(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *key, bool is_reporter)
 {
-	char ip[ICS_IP_STRLEN];
+	char ip[ICS_IP_STRLEN], text[ICS_IP_STRLEN + 8];
 	struct episode *e;
 
 	if (d->episodes.count >= ADVICE_MAX) {
 		d->info.suppressed++;
 		return NULL;
 	}
-	e = (struct episode *)ics_episode_open_as(d, seg, key, what, ics_ip_format(key, ip));
+	ics_ip_format(key, ip);
+	snprintf(text, sizeof(text), is_reporter ? "%s" : "%s/%u", ip, ics_path_prefix_len(key));
+	e = (struct episode *)ics_episode_open_as(d, seg, key, is_reporter ? "reporter" : "far_prefix", text);
 	if (e != NULL) {
 		e->muted = true;
 		e->context = ics_path_context(&seg->key);
@@ -258,7 +270,7 @@ judge(struct ics_detector *d, const struct ics_reporter *r, uint64_t now_ns)
 		done = followed_of(d, r->context, &r->addr);
 		if (done != NULL && mtu >= done->mtu)
 			return;
-		e = episode_open(d, seg, &r->addr, "reporter");
+		e = episode_open(d, seg, &r->addr, true);
 		if (e == NULL)
 			return;
 		e->mtu = mtu;
@@ -296,23 +308,27 @@ on_hole(struct ics_detector *d, const struct ics_hole *h, bool open)
 	const struct ics_reporter *r = h->reporter_known ? ics_reporter_find(d->model, h->context, &h->reporter) : NULL;
 	struct ics_ip key = h->reporter_known ? h->reporter : ics_path_prefix(&h->far);
 	struct episode *e;
+	bool is_same;
 
 	if (!open || seg == NULL || h->mtu == 0)
 		return;
 	e = (struct episode *)ics_episode_find(d, seg->id, &key);
-	if (e != NULL && e->by_hole && e->mtu <= h->mtu) {
+	is_same = e != NULL && e->by_hole && !h->reporter_known && ics_ip_equal(&e->far, &h->far);
+	if (e != NULL && e->by_hole && (is_same ? e->mtu == h->mtu && e->lost == h->lost : e->mtu <= h->mtu)) {
 		e->last_ns = ics_model_clock(d->model)->now_ns;
 		ics_episode_rearm(&e->ep);
 		return;
 	}
 	if (e == NULL) {
-		e = episode_open(d, seg, &key, h->reporter_known ? "reporter" : "far_prefix");
+		e = episode_open(d, seg, &key, h->reporter_known);
 		if (e == NULL)
 			return;
 		e->mtu = h->mtu;
 	}
-	if (h->mtu < e->mtu)
+	/* The same black hole, better known: the sender tried what passes. */
+	if (h->mtu < e->mtu || is_same)
 		e->mtu = h->mtu;
+	e->lost = h->lost;
 	e->by_hole = true;
 	e->host = h->host;
 	e->far = h->far;
@@ -323,7 +339,9 @@ on_hole(struct ics_detector *d, const struct ics_hole *h, bool open)
 	} else {
 		struct ics_guess_hint hint = {.is_ip4 = ics_ip6_is_v4mapped(h->host.b)};
 
-		ics_guess_encap(e->mtu, &hint, &e->guess);
+		e->guess.n = 0;
+		if (h->lost > e->mtu && h->lost - e->mtu <= GUESS_WITHIN)
+			ics_guess_encap(e->mtu, &hint, &e->guess);
 	}
 	e->muted &= ics_detect_is_muted(d, &seg->key, &h->host, NULL);
 	show(d, e);

@@ -128,7 +128,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	struct service *s;
 	struct episode *e;
 	struct ics_ip ekey;
-	char text[ICS_IP_STRLEN];
+	char text[64];
 
 	if (!(q->flags & ICS_QUOTE_IP) || !is_prohibited(msg))
 		return;
@@ -152,7 +152,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 							  ics_ip_format(&msg->src, text));
 		if (e == NULL)
 			return;
-		ics_subject_set_text(e->ep.a, "service", "%s", ics_ip_format(&q->far, text));
+		ics_pmtu_end(&q->far, q->dport, (q->flags & ICS_QUOTE_PORTS) != 0, text);
+		ics_subject_set_text(e->ep.a, "service", "%s %s", ics_pmtu_proto(q->proto), text);
 		e->muted = true;
 		e->is_ip4 = (msg->rec->flags & ICS_REC_IP4) != 0;
 		e->reporter = msg->src;

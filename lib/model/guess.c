@@ -55,7 +55,7 @@ static const struct shape {
 	{78, ANY, MEDIUM, 0, "ESP AES-CBC tunnel with NAT-T over IPv4"},
 	{80, ANY, MEDIUM, 0, "WireGuard (default, over IPv6)"},
 	{88, ANY, MEDIUM, ICS_ENCAP_PPPOE, "WireGuard (default) over PPPoE"},
-	{100, ANY, LOW, 0, "GRE with IPsec, by rule of thumb"},
+	{100, ANY, LOW, 0, "GRE with IPsec"},
 	{100, ANY, LOW, 0, "a mobile network"},
 	{220, ANY, LOW, 0, "a tunnel or setting at the IPv6 minimum"},
 	{220, ANY, LOW, 0, "Teredo"},
@@ -263,7 +263,7 @@ ics_guess_say(const struct ics_guess *g, char *buf, size_t len)
 	snprintf(buf, len, "not the mark of any usual encapsulation");
 	for (unsigned i = 0; i < g->n; i++) {
 		int w = snprintf(buf + at, len - at, "%s%s",
-				 i == 0          ? ""
+				 i == 0          ? g->at[0].confidence == ICS_CONFIDENCE_LOW ? "perhaps " : ""
 				 : i + 1 == g->n ? " or "
 						 : ", ",
 				 g->at[i].text);
