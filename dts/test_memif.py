@@ -22,18 +22,18 @@ DTS = Path(__file__).parent
 
 
 class Testpmd:
-    """Forwards a looped capture, or packets of its own making, into the memif socket until told to stop."""
+    """Forwards a capture, looped or once, or packets of its own making, into the memif socket until told to stop."""
 
     __test__ = False
 
-    def __init__(self, directory, socket, capture=None):
+    def __init__(self, directory, socket, capture=None, loop=True):
         self.log = directory / "testpmd.log"
         prefix = f"icsgen{os.getpid()}x{directory.name}"
         # Line by line, or the answers to commands would stay in its buffer.
         argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-huge", "-m", "512", "--no-pci",
                 "--no-telemetry", "--file-prefix", prefix]
         if capture:
-            argv += ["--vdev", f"net_pcap0,rx_pcap={capture},infinite_rx=1"]
+            argv += ["--vdev", f"net_pcap0,rx_pcap={capture}" + ",infinite_rx=1" * loop]
         argv += ["--vdev", f"net_memif0,role=client,id=0,socket={socket},socket-abstract=no,rsize=11"]
         argv += ["--", "-i", "--total-num-mbufs=8192", "--burst=32", "--no-flush-rx"]
         argv += ["--forward-mode=io"] if capture else ["--forward-mode=txonly"]

@@ -41,6 +41,7 @@ more_than_the_budget(void **state)
 	r = rig_watching(BUDGET, NULL);
 	reports(r, 700, 10, 100, T0);
 	assert_finding(the_anomaly(r), BUDGET, "rate", "warn");
+	assert_non_null(strstr(the_anomaly(r)->says, "No machine stands out"));
 	rig_free(r);
 	r = rig_watching(BUDGET, NULL);
 	reports(r, 480, 30, 100, T0);

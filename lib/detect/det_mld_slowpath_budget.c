@@ -14,6 +14,7 @@
 #define ALERT_PPS 100 /* that are no MLD: nobody needs them in numbers */
 #define CLEAR_NS (60 * NS_PER_S)
 #define TOP 5
+#define STANDS_OUT 2 /* percent */
 #define COPIES 256
 #define OPTIONS_MAX 8
 
@@ -94,11 +95,24 @@ mac_of(const struct ics_top_item *t)
 	return ics_mac_from(t->key);
 }
 
+/* At least: in a flood of invented ones the sketch knows no more. */
+static uint64_t
+top_count(const struct episode *e, unsigned i)
+{
+	return e->top[i].count - e->top[i].error;
+}
+
 /* In tenths of a packet a second. */
 static uint64_t
 top_rate(const struct episode *e, unsigned i)
 {
-	return e->top_seconds == 0 ? 0 : 10 * e->top[i].count / e->top_seconds / e->factor;
+	return e->top_seconds == 0 ? 0 : 10 * top_count(e, i) / e->top_seconds / e->factor;
+}
+
+static uint64_t
+top_percent(const struct episode *e, unsigned i)
+{
+	return e->top_total == 0 ? 0 : 100 * top_count(e, i) / e->top_total;
 }
 
 static void
@@ -122,11 +136,13 @@ say(struct ics_anomaly *a, const struct episode *e)
 			(unsigned long long)pps(e->alert_peak));
 	if (e->loop) {
 		ics_say(a, " They go round in a layer-2 loop (l2_loop), which is to be found and cut first.");
+	} else if ((e->variants & ~(1u << V_PREDICTED)) != 0 && e->n_top != 0 && top_percent(e, 0) < STANDS_OUT) {
+		ics_say(a, " No machine stands out: many send some each.");
 	} else if ((e->variants & ~(1u << V_PREDICTED)) != 0 && e->n_top != 0) {
 		m = mac_of(&e->top[0]);
 		ics_say(a, " %s sends most of them: %llu.%llu/s, %llu %%.", ics_mac_format(&m, mac),
 			(unsigned long long)(top_rate(e, 0) / 10), (unsigned long long)(top_rate(e, 0) % 10),
-			(unsigned long long)(e->top_total == 0 ? 0 : 100 * e->top[0].count / e->top_total));
+			(unsigned long long)top_percent(e, 0));
 	}
 	if (e->variants & 1u << V_PREDICTED)
 		ics_say(a,
@@ -141,7 +157,9 @@ say(struct ics_anomaly *a, const struct episode *e)
 	else if (e->variants & 1u << V_PREDICTED)
 		ics_say(a, " Raise the maximum response delay, or split the VLAN.");
 	else if (!e->loop)
-		ics_say(a, " Limit MLD per port, or look at the ports of these machines.");
+		ics_say(a, top_percent(e, 0) < STANDS_OUT
+				   ? " Limit MLD and the number of MACs per port."
+				   : " Limit MLD per port, or look at the ports of these machines.");
 }
 
 static void
@@ -170,7 +188,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 
 		ics_fact_set_text(a, top_key[i], "%s %llu.%llu/s %llu %%", ics_mac_format(&m, mac),
 				  (unsigned long long)(top_rate(e, i) / 10), (unsigned long long)(top_rate(e, i) % 10),
-				  (unsigned long long)(e->top_total == 0 ? 0 : 100 * e->top[i].count / e->top_total));
+				  (unsigned long long)top_percent(e, i));
 	}
 	if (e->loop)
 		ics_fact_set_text(a, "attributed_to", "l2_loop");
