@@ -4,6 +4,7 @@
 #include "ics_capture.h"
 #include "ics_config.h"
 #include "ics_engine.h"
+#include "ics_evidence.h"
 #include "ics_history.h"
 #include "ics_inspect.h"
 #include "ics_report.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
@@ -24,7 +26,7 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 #define TICK_NS 100000000u
 
 static const char usage[] = "usage: icmpscope-read [-c FILE] [--set SECTION.KEY=VALUE]... [--json] [--history FILE]\n"
-			    "                      CAPTURE...\n";
+			    "                      [--evidence FILE|DIRECTORY] CAPTURE...\n";
 
 static const char help[] =
 	"\n"
@@ -37,6 +39,8 @@ static const char help[] =
 	"      --json                   one JSON document instead of text\n"
 	"      --history FILE           adds to this file which MAC had which address when;\n"
 	"                               icmpscopectl history answers from it\n"
+	"      --evidence FILE          the frames that prove each finding as a pcapng file with\n"
+	"                               comments; a directory gets a file for each finding\n"
 	"      --help, --version\n"
 	"\n"
 	"A capture is short, so routers are not learned for long before they are judged:\n"
@@ -50,7 +54,7 @@ struct options {
 	const char **sets;
 	unsigned n_sets;
 	bool json;
-	const char *history;
+	const char *history, *evidence;
 	char **captures;
 	unsigned n_captures;
 };
@@ -289,6 +293,77 @@ report(const struct reader *r, const struct ics_report_capture *captures, unsign
 	return ret;
 }
 
+/* Whether a path is one of the captures, which must not be written over. */
+static bool
+is_capture(const struct options *o, const struct stat *st)
+{
+	struct stat c;
+
+	for (unsigned i = 0; i < o->n_captures; i++)
+		if (stat(o->captures[i], &c) == 0 && c.st_dev == st->st_dev && c.st_ino == st->st_ino)
+			return true;
+	return false;
+}
+
+/* One file for all. 0 or -errno. */
+static int
+write_evidence_file(const struct ics_anomaly_store *s, const char *path, const char *name)
+{
+	FILE *f = fopen(path, "wbe");
+	struct ics_pcapng out;
+	int rc = 0;
+
+	if (f == NULL)
+		return -errno;
+	errno = 0;
+	rc = ics_pcapng_begin(&out, f, "icmpscope-read " ICS_VERSION);
+	for (const struct ics_anomaly *a = ics_anomaly_next(s, 0); a != NULL && rc >= 0;
+	     a = ics_anomaly_next(s, a->seq + 1))
+		rc = ics_evidence_add(&out, a, name);
+	if (fclose(f) != 0 || rc == -EIO)
+		rc = errno != 0 ? -errno : -EIO;
+	return rc < 0 ? rc : 0;
+}
+
+static int
+write_evidence_directory(const struct ics_anomaly_store *s, const char *path, const char *name)
+{
+	struct ics_evidence_dir d = {.path = path, .boot = "read", .program = "icmpscope-read " ICS_VERSION};
+	int rc = ics_evidence_open(&d);
+
+	for (const struct ics_anomaly *a = ics_anomaly_next(s, 0); a != NULL && rc >= 0;
+	     a = ics_anomaly_next(s, a->seq + 1))
+		rc = ics_evidence_write(&d, a, name);
+	return rc < 0 ? rc : 0;
+}
+
+static bool
+write_evidence(struct reader *r, const struct options *o)
+{
+	const struct ics_anomaly_store *s = ics_engine_anomalies(r->engine);
+	const char *name = o->n_captures == 1 ? o->captures[0] : "captures";
+	struct stat st;
+	bool exists;
+	int rc;
+
+	if (o->evidence == NULL)
+		return true;
+	exists = stat(o->evidence, &st) == 0;
+	if (exists && is_capture(o, &st)) {
+		fprintf(stderr, "icmpscope-read: %s: is one of the captures; name another file for the evidence\n",
+			o->evidence);
+		return false;
+	}
+	if (exists && S_ISDIR(st.st_mode))
+		rc = write_evidence_directory(s, o->evidence, name);
+	else
+		rc = write_evidence_file(s, o->evidence, name);
+	if (rc != 0)
+		fprintf(stderr, "icmpscope-read: %s: the evidence could not be written: %s\n", o->evidence,
+			strerror(-rc));
+	return rc == 0;
+}
+
 static int
 run(const struct options *o, const struct ics_config *conf)
 {
@@ -317,6 +392,8 @@ run(const struct options *o, const struct ics_config *conf)
 		status = EXIT_FAILED;
 	for (unsigned i = 0; i < o->n_captures; i++)
 		free((char *)captures[i].damage);
+	if (!write_evidence(r, o))
+		status = EXIT_FAILED;
 	if (!finish_history(r))
 		status = EXIT_FAILED;
 	stop(r);
@@ -328,12 +405,13 @@ run(const struct options *o, const struct ics_config *conf)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { SET = 256, JSON, HISTORY, HELP, VERSION };
+	enum { SET = 256, JSON, HISTORY, EVIDENCE, HELP, VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"set", required_argument, NULL, SET},
 		{"json", no_argument, NULL, JSON},
 		{"history", required_argument, NULL, HISTORY},
+		{"evidence", required_argument, NULL, EVIDENCE},
 		{"help", no_argument, NULL, HELP},
 		{"version", no_argument, NULL, VERSION},
 		{NULL, 0, NULL, 0},
@@ -353,6 +431,9 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case HISTORY:
 			o->history = optarg;
+			break;
+		case EVIDENCE:
+			o->evidence = optarg;
 			break;
 		case 'h':
 		case HELP:

@@ -326,22 +326,34 @@ journalist_tell(struct journalist *j)
 	(void)push(j);
 }
 
-/* What it is to a follower who has heard of it, or has not. An opening that was lost is told again as one. */
+static bool
+push_anomaly(struct journalist *j, const struct ics_anomaly *a, enum ics_journal_kind kind, uint64_t ts_ns)
+{
+	j->event.kind = kind;
+	j->event.ts_ns = ts_ns;
+	j->event.anomaly = *a;
+	if (kind == ICS_JOURNAL_OPEN) {
+		j->event.anomaly.state = ICS_ANOMALY_OPEN;
+		j->event.anomaly.cleared_ns = 0;
+	}
+	return push(j);
+}
+
+/* What it is to a follower who has heard of it, or has not. An opening that was lost is told again as one, and what opened
+ * and cleared between two turns has both.
+ */
 static void
 tell_anomaly(struct journalist *j, const struct ics_anomaly *a)
 {
 	unsigned slot = (unsigned)(a->id % ANNOUNCE_SLOTS);
-	bool known = j->said[slot] == a->id;
+	bool known = j->said[slot] == a->id, cleared = a->state == ICS_ANOMALY_CLEARED;
 
-	j->event.kind = a->state == ICS_ANOMALY_CLEARED ? ICS_JOURNAL_CLEAR
-			: known                         ? ICS_JOURNAL_UPDATE
-							: ICS_JOURNAL_OPEN;
-	if (j->event.kind == ICS_JOURNAL_UPDATE && j->journal == NULL)
-		return;
-	j->event.ts_ns = a->state == ICS_ANOMALY_CLEARED ? a->cleared_ns : a->last_ns;
-	j->event.anomaly = *a;
-	if (push(j))
+	if (!known && push_anomaly(j, a, ICS_JOURNAL_OPEN, cleared ? a->first_ns : a->last_ns))
 		j->said[slot] = a->id;
+	if (cleared)
+		(void)push_anomaly(j, a, ICS_JOURNAL_CLEAR, a->cleared_ns);
+	else if (known && j->journal != NULL)
+		(void)push_anomaly(j, a, ICS_JOURNAL_UPDATE, a->last_ns);
 }
 
 static void

@@ -89,6 +89,7 @@ int ctl_counters(int argc, char **argv);
 int ctl_reasons(int argc, char **argv);
 int ctl_anomalies(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
-extern const char ctl_history_help[];
+int ctl_evidence(int argc, char **argv);
+extern const char ctl_history_help[], ctl_evidence_help[];
 
 #endif

@@ -19,6 +19,8 @@ static const struct {
 	{"status", "[--json]", "is it well, what has it seen and found", ctl_status, 0, NULL},
 	{"anomalies", "[--follow] [--since TIME] [--long] [--json]", "what was found", ctl_anomalies, CTL_OPT_FOLLOW,
 	 NULL},
+	{"evidence", "ID > FILE", "the frames that prove an anomaly, as a pcapng file", ctl_evidence, 0,
+	 ctl_evidence_help},
 	{"explain", "NAME [--json]", "what a detector or a rule is about, and what to do", ctl_explain, 0, NULL},
 	{"routers", PAGE_ARGS, "the routers that were heard", ctl_family, CTL_OPT_PAGE, NULL},
 	{"prefixes", PAGE_ARGS, "what routers announce", ctl_family, CTL_OPT_PAGE, NULL},

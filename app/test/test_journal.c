@@ -441,7 +441,7 @@ test_full_disk(void **state)
 	assert_int_equal(write_it(j, LINE(1), 10), 0);
 	assert_int_equal(write_it(j, LINE(2), 10), 0);
 	for (unsigned i = 0; i < 3; i++)
-		assert_true(write_it(j, LINE(3), 10) < 0);
+		assert_int_equal(write_it(j, LINE(3), 10), -EFBIG);
 	assert_string_equal(contents(path), LINE(1) LINE(2));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(write_it(j, LINE(4), 10), 0);

@@ -282,11 +282,27 @@ is_due(const struct ics_journal *j, size_t len, uint64_t now_s)
 			       (j->conf.max_age_s != 0 && now_s >= j->begun_s + j->conf.max_age_s));
 }
 
+/* A line is cut where a disk ends; the rest of it then tells why. */
+static int
+write_all(int fd, const char *p, size_t len, size_t *written)
+{
+	for (*written = 0; *written < len;) {
+		ssize_t n = write(fd, p + *written, len - *written);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		*written += (size_t)n;
+	}
+	return 0;
+}
+
 int
 ics_journal_write(struct ics_journal *j, const char *line, size_t len, uint64_t now_s)
 {
 	int rc = look(j, now_s);
-	ssize_t n;
+	size_t written;
 
 	if (rc != 0)
 		return rc;
@@ -295,16 +311,13 @@ ics_journal_write(struct ics_journal *j, const char *line, size_t len, uint64_t 
 		j->begun_s = now_s;
 	if (is_due(j, len, now_s) && (now_s >= j->retry_s || j->retry_s > now_s + RETRY_S) && rotate(j, now_s) != 0)
 		j->retry_s = now_s + RETRY_S;
-	do
-		n = write(j->fd, line, len);
-	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len) {
+	rc = write_all(j->fd, line, len, &written);
+	if (rc == 0) {
 		j->size += len;
 		j->dirty = true;
 		return 0;
 	}
-	rc = n < 0 ? -errno : -ENOSPC;
-	j->torn = n > 0 && ftruncate(j->fd, (off_t)j->size) != 0;
+	j->torn = written > 0 && ftruncate(j->fd, (off_t)j->size) != 0;
 	return rc;
 }
 

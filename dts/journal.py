@@ -1,0 +1,41 @@
+"""Journals for the suites: each line is checked against docs/journal.schema.json, running numbers without a gap that is not
+told."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+from conftest import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "journal.schema.json").read_text())
+jsonschema.Draft202012Validator.check_schema(SCHEMA)
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def lines(*paths):
+    """The events of these files, the earliest first; every line is whole and valid."""
+    out = []
+    for path in paths:
+        text = Path(path).read_text(encoding="ascii")
+        assert text == "" or text.endswith("\n"), f"{path} ends in the middle of a line: {text[-200:]!r}"
+        for line in text.splitlines():
+            event = json.loads(line)
+            errors = [e.message for e in VALIDATOR.iter_errors(event)]
+            assert not errors, (errors, line)
+            out.append(event)
+    return out
+
+
+def assert_gapless(events):
+    """Within each run numbers go up by one, but for as many as a line tells are lost."""
+    last = {}
+    for e in events:
+        own = e["icmpscope"]
+        lost = own["lost"] if own["event"] == "journal_lost" else 0
+        if own["boot"] in last:
+            assert own["seq"] == last[own["boot"]] + 1 + lost, own
+        last[own["boot"]] = own["seq"]
+
+
+def kinds(events):
+    return [e["icmpscope"]["event"] for e in events]
