@@ -89,7 +89,8 @@ int ctl_counters(int argc, char **argv);
 int ctl_reasons(int argc, char **argv);
 int ctl_anomalies(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
+int ctl_top(int argc, char **argv);
 int ctl_evidence(int argc, char **argv);
-extern const char ctl_history_help[], ctl_evidence_help[];
+extern const char ctl_history_help[], ctl_evidence_help[], ctl_top_help[];
 
 #endif

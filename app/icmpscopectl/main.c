@@ -21,6 +21,7 @@ static const struct {
 	 NULL},
 	{"evidence", "ID > FILE", "the frames that prove an anomaly, as a pcapng file", ctl_evidence, 0,
 	 ctl_evidence_help},
+	{"top", "", "a live screen of rates, workers, anomalies and segments", ctl_top, 0, ctl_top_help},
 	{"explain", "NAME [--json]", "what a detector or a rule is about, and what to do", ctl_explain, 0, NULL},
 	{"routers", PAGE_ARGS, "the routers that were heard", ctl_family, CTL_OPT_PAGE, NULL},
 	{"prefixes", PAGE_ARGS, "what routers announce", ctl_family, CTL_OPT_PAGE, NULL},
