@@ -262,8 +262,7 @@ journalist_start(struct journalist *j, const struct ics_config *conf, const char
 		rc = open_evidence(j, conf);
 	if (rc == 0) {
 		j->queue = ics_journal_queue_new(QUEUE_LEN);
-		rc = j->queue == NULL ? -errno
-				      : background_start(&j->thread, "journal", write_journal, j, facts, plan);
+		rc = j->queue == NULL ? -errno : background_start(&j->thread, "journal", write_journal, j, facts, plan);
 		if (rc != 0)
 			fprintf(stderr, "icmpscope: no thread for the journal: %s\n", strerror(-rc));
 	}

@@ -34,7 +34,7 @@ struct journalist {
 	uint64_t next_seq, second, in_second;
 	uint64_t saved, state_failed;
 	uint64_t port_lost[PLAN_PORTS_MAX];
-	uint64_t said[ANNOUNCE_SLOTS]; /* ids; newer ones take the place of older ones */
+	uint64_t said[ANNOUNCE_SLOTS];  /* ids; newer ones take the place of older ones */
 	struct ics_journal_event event; /* the one at hand */
 };
 

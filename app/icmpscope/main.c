@@ -387,9 +387,9 @@ journal_start(const char *mode_name)
 	ics_journal_add_uint(ev, "journal_bytes", j->found.bytes);
 	ics_journal_add_uint(ev, "torn_bytes", j->found.torn_bytes);
 	ics_journal_add_text(ev, "run_before",
-			     j->found.stopped                                 ? "stopped"
-			     : j->found.bytes + j->found.torn_bytes == 0      ? "none"
-									      : "did not stop by itself");
+			     j->found.stopped                            ? "stopped"
+			     : j->found.bytes + j->found.torn_bytes == 0 ? "none"
+									 : "did not stop by itself");
 	ics_journal_add_bool(ev, "state_restored", run.keeper.restored.found);
 	journalist_tell(j);
 	if (!journalist_begin(j, ICS_JOURNAL_CONFIG))

@@ -145,8 +145,8 @@ ctl_evidence(int argc, char **argv)
 	else if (o.json)
 		status = ctl_print_json(json_pack("{s:O}", "frames", frames));
 	else if (json_array_size(frames) == 0)
-		status = ctl_complain(CTL_FAILED, "anomaly %" PRIu64 " was found without a frame: by time, or by counters",
-				      id);
+		status = ctl_complain(CTL_FAILED,
+				      "anomaly %" PRIu64 " was found without a frame: by time, or by counters", id);
 	else
 		status = write_capture(&c, frames);
 	json_decref(frames);

@@ -250,12 +250,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(open_find_clear),
-		cmocka_unit_test(frames_and_facts),
-		cmocka_unit_test(proofs),
-		cmocka_unit_test(followers_see_each_change_once),
-		cmocka_unit_test(bounded),
-		cmocka_unit_test(copies_find_their_anomaly),
+		cmocka_unit_test(open_find_clear), cmocka_unit_test(frames_and_facts),
+		cmocka_unit_test(proofs),          cmocka_unit_test(followers_see_each_change_once),
+		cmocka_unit_test(bounded),         cmocka_unit_test(copies_find_their_anomaly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

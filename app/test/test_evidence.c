@@ -56,7 +56,8 @@ make(struct ics_anomaly *a, uint64_t id, unsigned frames, unsigned len)
 	a->severity = ICS_SEV_WARN;
 	a->segment.port = (uint8_t)(id % 3);
 	for (unsigned i = 0; i < frames; i++) {
-		struct ics_record rec = {.ts_ns = T0 + id * S + i, .wire_len = 1000, .encap = id % 2 ? ICS_LINK_RAW_IP << 5 : 0};
+		struct ics_record rec = {
+			.ts_ns = T0 + id * S + i, .wire_len = 1000, .encap = id % 2 ? ICS_LINK_RAW_IP << 5 : 0};
 
 		memset(frame, (int)i, sizeof(frame));
 		ics_anomaly_note_frame(a, &rec, (struct ics_view){frame, len}, i + 1);
@@ -202,8 +203,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_comment),	  cmocka_unit_test(test_libpcap_reads_it),
-		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_directory),
+		cmocka_unit_test(test_comment),
+		cmocka_unit_test(test_libpcap_reads_it),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_directory_that_is_none),
 	};
 

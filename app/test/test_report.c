@@ -288,8 +288,7 @@ test_text_of_a_finding(void **state)
 	assert_non_null(strstr(text, "WARNING  router_lifetime_zero  "));
 	assert_non_null(strstr(text, "\n  Under maintenance: recorded, raises nothing.\n"));
 	assert_non_null(strstr(text, "\n  Cleared at 2016-05-12T00:21:10.543000Z.\n"));
-	assert_non_null(
-		strstr(text, "\n  RFC 4861 6.2.5, only by messages that a conforming receiver discards\n"));
+	assert_non_null(strstr(text, "\n  RFC 4861 6.2.5, only by messages that a conforming receiver discards\n"));
 	free(text);
 	/* Where there is a frame to look at, how to see it. */
 	a->proof[ICS_PROOF_FIRST].nth = 1;

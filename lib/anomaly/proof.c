@@ -33,13 +33,15 @@ ics_anomaly_note_frame(struct ics_anomaly *a, const struct ics_record *rec, stru
 	if (frame.len == 0)
 		return;
 	a->judged.noted++;
-	keep(&a->proof[a->judged.noted == 1 ? ICS_PROOF_FIRST : ICS_PROOF_LATEST], a->judged.noted, rec, frame, frame_no);
+	keep(&a->proof[a->judged.noted == 1 ? ICS_PROOF_FIRST : ICS_PROOF_LATEST], a->judged.noted, rec, frame,
+	     frame_no);
 }
 
 void
 anomaly_judge(struct ics_anomaly *a)
 {
-	const char *before = a->judged.variant != NULL ? a->judged.variant : "", *now = a->variant != NULL ? a->variant : "";
+	const char *before = a->judged.variant != NULL ? a->judged.variant : "",
+		   *now = a->variant != NULL ? a->variant : "";
 	bool turned = a->severity > a->judged.severity || (a->judged.variant != NULL && strcmp(before, now) != 0);
 
 	/* What no frame did since, time did. */

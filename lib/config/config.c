@@ -22,11 +22,11 @@ static const struct ics_config_row rows[] = {
 };
 
 static const char *const type_names[] = {
-	[ICS_CONFIG_U32] = "number", [ICS_CONFIG_POW2] = "number",   [ICS_CONFIG_BOOL] = "switch",
-	[ICS_CONFIG_MODEL] = "word", [ICS_CONFIG_TUNNELS] = "words", [ICS_CONFIG_CPUS] = "cpus",
-	[ICS_CONFIG_PATH] = "path",  [ICS_CONFIG_NAME] = "name",
-	[ICS_CONFIG_LABEL] = "label",     [ICS_CONFIG_IPS] = "addresses",
-	[ICS_CONFIG_MACS] = "macs",  [ICS_CONFIG_MUTES] = "mutes",   [ICS_CONFIG_DEVICES] = "devices",
+	[ICS_CONFIG_U32] = "number",      [ICS_CONFIG_POW2] = "number",   [ICS_CONFIG_BOOL] = "switch",
+	[ICS_CONFIG_MODEL] = "word",      [ICS_CONFIG_TUNNELS] = "words", [ICS_CONFIG_CPUS] = "cpus",
+	[ICS_CONFIG_PATH] = "path",       [ICS_CONFIG_NAME] = "name",     [ICS_CONFIG_LABEL] = "label",
+	[ICS_CONFIG_IPS] = "addresses",   [ICS_CONFIG_MACS] = "macs",     [ICS_CONFIG_MUTES] = "mutes",
+	[ICS_CONFIG_DEVICES] = "devices",
 };
 
 #define SHOWN_MAX 64

@@ -91,7 +91,7 @@ struct ics_export_source {
 	const struct ics_history_queue *history_queue;
 	const struct ics_state_stats *state;       /* of the writer; NULL: no state is kept */
 	const struct ics_state_restored *restored; /* what came back at the start; NULL: nothing */
-	const struct ics_journal_stats *journal; /* of the writer; NULL: no journal is written */
+	const struct ics_journal_stats *journal;   /* of the writer; NULL: no journal is written */
 	const struct ics_journal_queue *journal_queue;
 	const struct ics_evidence_stats *evidence; /* NULL: no evidence is written */
 	void (*read_ports)(void *ctx);             /* brings ports[] up to date; NULL: they are */

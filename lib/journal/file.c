@@ -143,7 +143,8 @@ ics_journal_open(const struct ics_journal_conf *conf, struct ics_journal_found *
 	rc = st.st_size > 0 ? mend(j->fd, (uint64_t)st.st_size, found) : 0;
 	if (rc != 0)
 		return refuse(j, -rc, conf->path,
-			      rc == -EILSEQ ? "ends with a megabyte without a line; move it away, a new one is made" : NULL,
+			      rc == -EILSEQ ? "ends with a megabyte without a line; move it away, a new one is made"
+					    : NULL,
 			      err);
 	j->size = found->bytes;
 	j->begun_s = age_of(j->fd, &st);

@@ -273,7 +273,9 @@ ics_journal_line(char buf[static ICS_JOURNAL_LINE_MAX], const struct ics_journal
 	if (is_anomaly)
 		add_envelope(o, self, &ev->anomaly, &bad);
 	set(o, "icmpscope", own(self, ev, seq, &bad), &bad);
-	len = bad ? 0 : json_dumpb(o, buf, ICS_JOURNAL_LINE_MAX - 1, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	len = bad ? 0
+		  : json_dumpb(o, buf, ICS_JOURNAL_LINE_MAX - 1,
+			       JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 	json_decref(o);
 	if (len == 0)
 		return -ENOMEM;

@@ -26,10 +26,10 @@ struct ics_pcapng_packet {
 	uint64_t ts_ns;
 	const uint8_t *data;
 	uint32_t len, wire_len;
-	uint8_t link;          /* enum ics_link */
-	uint32_t interface;    /* any number that is the same for what came in at one place */
-	const char *name;      /* of that place */
-	const char *comment;   /* UTF-8 */
+	uint8_t link;        /* enum ics_link */
+	uint32_t interface;  /* any number that is the same for what came in at one place */
+	const char *name;    /* of that place */
+	const char *comment; /* UTF-8 */
 };
 
 /* Begins a file. program: who wrote it. 0 or -EIO. */
