@@ -28,12 +28,20 @@ join_many(struct rig *r, const char *mac, const char *pattern, unsigned from, un
 	}
 }
 
+/* It is on the segment already. */
+static void
+is_known(struct rig *r, const char *mac)
+{
+	announce(r, mac, "fe80::ffff", 0x20, T0 - 10 * S);
+}
+
 static void
 thirty_groups(void **state)
 {
 	struct rig *r = new_rig(GE, NULL);
 	const struct ics_anomaly *a;
 
+	is_known(r, MAC_H);
 	join_many(r, MAC_H, "ff0e::1:%x", 0, 24, T0);
 	assert_int_equal(count_anomalies(r), 0);
 	join_many(r, MAC_H, "ff0e::1:%x", 24, 30, T0);
@@ -57,6 +65,48 @@ thirty_groups(void **state)
 	rig_free(r);
 }
 
+/* One that nobody heard before is waited for; many of them are a flood of invented ones, and of real ones later. */
+static void
+newcomers(void **state)
+{
+	struct rig *r = new_rig(GE, NULL);
+	char mac[32];
+
+	join_many(r, MAC_H, "ff0e::1:%x", 0, 40, T0);
+	ics_engine_tick(r->engine, T0 + 1999 * MS);
+	assert_int_equal(count_anomalies(r), 0);
+	ics_engine_tick(r->engine, T0 + 2100 * MS);
+	assert_finding(the_anomaly(r), GE, "many", "warn");
+	assert_string_equal(the_anomaly(r)->subject[0].text, MAC_H);
+	assert_int_equal(fact_value(the_anomaly(r), "groups"), 40);
+	assert_int_equal(the_anomaly(r)->count, 1);
+	assert_true(the_anomaly(r)->first_ns >= T0 + 2 * S && the_anomaly(r)->first_ns <= T0 + 2100 * MS);
+	rig_free(r);
+
+	/* While the segment is learned, and thereafter. */
+	for (unsigned learned = 0; learned < 2; learned++) {
+		r = new_rig(GE, learned ? "detect.learn_s=0" : NULL);
+		is_known(r, MAC_H);
+		for (unsigned i = 0; i < 3000; i++)
+			answer(r, i, 40, T0 + i * MS);
+		ics_engine_tick(r->engine, T0 + 10 * S);
+		assert_int_equal(count_anomalies(r), 0);
+		assert_true(detector(r, GE)->suppressed > 2900);
+		/* They say it again. */
+		for (unsigned i = 0; i < 1000; i++)
+			answer(r, i, 50, T0 + 10 * S + i * MS);
+		assert_int_equal(count_anomalies(r), 0);
+		/* Who was there before is told of all the same. */
+		join_many(r, MAC_H, "ff0e::1:%x", 0, 40, T0 + 12 * S);
+		assert_string_equal(the_anomaly(r)->subject[0].text, MAC_H);
+		/* And whoever comes when the flood is over. */
+		join_many(r, host_mac(5000, mac), "ff0e::1:%x", 0, 40, T0 + 100 * S);
+		ics_engine_tick(r->engine, T0 + 103 * S);
+		assert_int_equal(count_anomalies(r), 2);
+		rig_free(r);
+	}
+}
+
 /* 300 addresses: 30 packets a second for ten seconds, as the incident has it. */
 static void
 hundreds_of_solicited_node_groups(void **state)
@@ -65,6 +115,7 @@ hundreds_of_solicited_node_groups(void **state)
 	const struct ics_anomaly *a;
 	char mac[32];
 
+	is_known(r, host_mac(7, mac));
 	answer(r, 7, 120, T0);
 	a = the_anomaly(r);
 	assert_finding(a, GE, "solicited_node", "critical");
@@ -74,6 +125,7 @@ hundreds_of_solicited_node_groups(void **state)
 	rig_free(r);
 
 	r = new_rig(GE, NULL);
+	is_known(r, host_mac(7, mac));
 	answer_v1(r, 7, 300, T0);
 	a = the_anomaly(r);
 	assert_finding(a, GE, "solicited_node", "critical");
@@ -137,6 +189,7 @@ routers_queriers_proxies_and_media_servers(void **state)
 	rig_free(r);
 
 	r = new_rig(GE, "detect.groups_per_host=60");
+	is_known(r, MAC_H);
 	join_many(r, MAC_H, "ff0e::1:%x", 0, 60, T0);
 	assert_int_equal(count_anomalies(r), 0);
 	join_many(r, MAC_H, "ff0e::1:%x", 60, 61, T0);
@@ -144,6 +197,7 @@ routers_queriers_proxies_and_media_servers(void **state)
 	rig_free(r);
 
 	r = new_rig(GE, "detect.mute=" GE "@" MAC_H);
+	is_known(r, MAC_H);
 	join_many(r, MAC_H, "ff0e::1:%x", 0, 30, T0);
 	assert_true(the_anomaly(r)->muted);
 	rig_free(r);
@@ -156,6 +210,7 @@ group_excess_clears(void **state)
 	struct rig *r = new_rig(GE, NULL);
 	uint64_t t;
 
+	is_known(r, MAC_H);
 	join_many(r, MAC_H, "ff0e::1:%x", 0, 30, T0);
 	for (t = T0 + 125 * S; t <= T0 + 500 * S; t += 125 * S)
 		join_many(r, MAC_H, "ff0e::1:%x", 0, 12, t);
@@ -167,8 +222,13 @@ group_excess_clears(void **state)
 	assert_int_equal(fact_value(the_anomaly(r), "groups_most"), 30);
 	rig_free(r);
 
-	/* A flood of hosts with many groups is told a few times. */
+	/* Many hosts with many groups are told a few times. */
 	r = new_rig(GE, NULL);
+	for (unsigned i = 0; i < 50; i++) {
+		char mac[32];
+
+		is_known(r, host_mac(i, mac));
+	}
 	for (unsigned i = 0; i < 50; i++)
 		answer(r, i, 30, T0 + i * MS);
 	assert_int_equal(count_anomalies(r), 8);
@@ -469,13 +529,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(thirty_groups),           cmocka_unit_test(hundreds_of_solicited_node_groups),
-		cmocka_unit_test(usual_numbers_of_groups), cmocka_unit_test(routers_queriers_proxies_and_media_servers),
-		cmocka_unit_test(group_excess_clears),     cmocka_unit_test(three_hundred_thirty_four_hosts),
-		cmocka_unit_test(other_limits_and_models), cmocka_unit_test(tables_with_room),
-		cmocka_unit_test(all_vlans_of_a_port),     cmocka_unit_test(forecast_clears),
-		cmocka_unit_test(steady_growth),           cmocka_unit_test(never_reported),
-		cmocka_unit_test(silent_for_a_reason),     cmocka_unit_test(silent_and_gone),
+		cmocka_unit_test(newcomers),
+		cmocka_unit_test(thirty_groups),
+		cmocka_unit_test(hundreds_of_solicited_node_groups),
+		cmocka_unit_test(usual_numbers_of_groups),
+		cmocka_unit_test(routers_queriers_proxies_and_media_servers),
+		cmocka_unit_test(group_excess_clears),
+		cmocka_unit_test(three_hundred_thirty_four_hosts),
+		cmocka_unit_test(other_limits_and_models),
+		cmocka_unit_test(tables_with_room),
+		cmocka_unit_test(all_vlans_of_a_port),
+		cmocka_unit_test(forecast_clears),
+		cmocka_unit_test(steady_growth),
+		cmocka_unit_test(never_reported),
+		cmocka_unit_test(silent_for_a_reason),
+		cmocka_unit_test(silent_and_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

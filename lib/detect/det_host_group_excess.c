@@ -1,10 +1,13 @@
 /* One MAC is in far more multicast groups than its addresses and its services explain (incident 2): each is an entry in
  * every switch and a report after every query, one packet each where version 1 is spoken (RFC 2710 4). Called for reports;
- * clears when the number was well below the limit for as long as two queries take.
+ * clears when the number was well below the limit for as long as two queries take. A host that nobody heard before is
+ * given two seconds, to see whether it is one of many: of a flood of invented ones mld_report_storm speaks.
  */
 #include "detect_priv.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Beside the groups of its addresses: mDNS, LLMNR, SSDP, DHCP, routers and the like. */
 #define SPARE 12
@@ -12,6 +15,29 @@
 #define CLEAR_PERCENT 80
 #define CHECK_NS (60 * NS_PER_S)
 #define SHOWN 8
+#define NEWCOMER_NS (2 * NS_PER_S)
+/* Newcomers of a segment with too many groups within two seconds: a flood. A room full of hosts that start joins less. */
+#define CROWD 8
+#define WAITING_MAX 64
+#define FLOOD_NS (60 * NS_PER_S)
+
+/* A newcomer; they become due in turn. */
+struct waiting {
+	uint32_t segment;
+	struct ics_mac mac;
+	uint64_t due_ns;
+};
+
+struct flood {
+	uint64_t start_ns, last_ns; /* 0: there was none */
+};
+
+struct state {
+	struct waiting waiting[WAITING_MAX];
+	unsigned first, n;
+	struct ics_timer timer;
+	struct flood flood[ICS_SEGMENTS_MAX];
+};
 
 struct episode {
 	struct ics_episode ep;
@@ -22,14 +48,33 @@ struct episode {
 	uint64_t checked_ns, mali_ns;
 };
 
+static void on_due(struct ics_timer *t, uint64_t now_ns);
+
 static int
 init(struct ics_detector *d)
 {
+	struct state *st = calloc(1, sizeof(*st));
+
+	d->state = st;
+	if (st == NULL)
+		return -ENOMEM;
+	st->timer.owner = d;
+	st->timer.fire = on_due;
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "groups_per_host %u or addresses + %u, critical %u solicited-node, clear_below %u %%",
 		 d->conf->detect.groups_per_host, SPARE, CRITICAL_SNM, CLEAR_PERCENT);
 	d->info.thresholds = d->thresholds;
 	return 0;
+}
+
+static void
+fini(struct ics_detector *d)
+{
+	struct state *st = d->state;
+
+	if (st != NULL)
+		ics_timer_cancel(&ics_model_clock(d->model)->timers, &st->timer);
+	free(st);
 }
 
 static uint32_t
@@ -149,41 +194,157 @@ set_count(struct episode *e, const struct ics_host *h, uint64_t now_ns)
 }
 
 static void
+note_flood(struct flood *f, uint64_t now_ns)
+{
+	if (f->last_ns == 0 || now_ns >= f->last_ns + FLOOD_NS)
+		f->start_ns = now_ns - NEWCOMER_NS;
+	f->last_ns = now_ns;
+}
+
+/* Invented stations flood the segment, and this one came with them. */
+static bool
+is_of_a_flood(const struct ics_detector *d, const struct ics_host *h, uint64_t now_ns)
+{
+	struct flood *f = &((struct state *)d->state)->flood[h->segment];
+
+	if (d->shared->mld_flood[h->segment] || d->shared->nd_flood[h->segment])
+		note_flood(f, now_ns);
+	return f->last_ns != 0 && now_ns < f->last_ns + FLOOD_NS && h->first_ns >= f->start_ns;
+}
+
+static struct waiting *
+waiting_at(struct state *st, unsigned i)
+{
+	return &st->waiting[(st->first + i) % WAITING_MAX];
+}
+
+static void
+wait_for(struct ics_detector *d, const struct ics_host *h, uint64_t now_ns)
+{
+	struct state *st = d->state;
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < st->n; i++) {
+		const struct waiting *w = waiting_at(st, i);
+
+		if (w->segment != h->segment)
+			continue;
+		if (ics_mac_equal(&w->mac, &h->mac))
+			return;
+		same++;
+	}
+	if (same >= CROWD)
+		note_flood(&st->flood[h->segment], now_ns);
+	if (same >= CROWD || st->n == WAITING_MAX) {
+		d->info.suppressed++;
+		return;
+	}
+	*waiting_at(st, st->n++) = (struct waiting){h->segment, h->mac, now_ns + NEWCOMER_NS};
+	if (st->n == 1)
+		(void)ics_timer_set(&ics_model_clock(d->model)->timers, &st->timer, now_ns + NEWCOMER_NS);
+}
+
+static uint64_t
+signature_of(const struct episode *e)
+{
+	return (uint64_t)severity_of(e) | (uint64_t)is_critical(e) << 2 | (uint64_t)e->muted << 3;
+}
+
+static bool
+is_too_many(const struct ics_detector *d, const struct ics_host *h)
+{
+	return h->n_groups > limit_of(d, h) || h->n_snm >= CRITICAL_SNM;
+}
+
+static struct episode *
+episode_of(struct ics_detector *d, const struct ics_segment *seg, const struct ics_host *h, uint64_t now_ns)
+{
+	struct ics_ip key = ics_episode_key_of_mac(&h->mac);
+	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &key);
+	char mac[ICS_MAC_STRLEN];
+
+	if (e != NULL || !is_too_many(d, h))
+		return e;
+	if (is_excused(d, h) || is_of_a_flood(d, h, now_ns)) {
+		d->info.suppressed++;
+		return NULL;
+	}
+	if (now_ns < h->first_ns + NEWCOMER_NS) {
+		wait_for(d, h, now_ns);
+		return NULL;
+	}
+	e = (struct episode *)ics_episode_open_as(d, seg, &key, "mac", ics_mac_format(&h->mac, mac));
+	if (e == NULL)
+		return NULL;
+	e->mac = h->mac;
+	e->limit = limit_of(d, h);
+	e->muted = true;
+	e->checked_ns = now_ns;
+	return e;
+}
+
+static void
+take_in(struct ics_detector *d, const struct ics_segment *seg, struct episode *e, const struct ics_host *h,
+	const struct ics_ip *src, uint64_t now_ns)
+{
+	e->mali_ns = ics_model_mali_ns(d->model, seg->id);
+	e->hint = (h->flags & (ICS_HOST_PROXY | ICS_HOST_HYPERVISOR)) != 0;
+	e->muted &= ics_detect_is_muted(d, &seg->key, src, &h->mac);
+	set_count(e, h, now_ns);
+}
+
+/* It is no newcomer any more. */
+static void
+judge_waiting(struct ics_detector *d, const struct waiting *w, uint64_t now_ns)
+{
+	const struct ics_host *h = ics_model_host_find(d->model, w->segment, &w->mac);
+	const struct ics_segment *seg = ics_model_segment(d->model, w->segment);
+	struct episode *e;
+
+	if (h == NULL)
+		return;
+	e = episode_of(d, seg, h, now_ns);
+	if (e == NULL)
+		return;
+	take_in(d, seg, e, h, NULL, now_ns);
+	if (e->ep.a->count == 0) {
+		e->ep.a->first_ns = e->ep.a->last_ns = now_ns - ics_model_clock(d->model)->offset_ns;
+		e->ep.a->count = 1;
+	}
+	ics_episode_refresh(&e->ep, signature_of(e));
+}
+
+static void
+on_due(struct ics_timer *t, uint64_t now_ns)
+{
+	struct ics_detector *d = t->owner;
+	struct state *st = d->state;
+
+	while (st->n != 0 && waiting_at(st, 0)->due_ns <= now_ns) { /* at most WAITING_MAX */
+		struct waiting w = *waiting_at(st, 0);
+
+		st->first = (st->first + 1) % WAITING_MAX;
+		st->n--;
+		judge_waiting(d, &w, now_ns);
+	}
+	if (st->n != 0)
+		(void)ics_timer_set(&ics_model_clock(d->model)->timers, t, waiting_at(st, 0)->due_ns);
+}
+
+static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	const struct ics_host *h = c->host;
-	char mac[ICS_MAC_STRLEN];
-	struct episode *e = NULL;
-	struct ics_ip key;
+	struct episode *e;
 
 	if (h == NULL || (c->mcast.joined == 0 && c->mcast.left == 0) ||
 	    (h->n_groups <= d->conf->detect.groups_per_host && d->episodes.count == 0))
 		return;
-	key = ics_episode_key_of_mac(&h->mac);
-	e = (struct episode *)ics_episode_find(d, c->segment->id, &key);
-	if (e == NULL) {
-		uint32_t limit = limit_of(d, h);
-
-		if (h->n_groups <= limit && h->n_snm < CRITICAL_SNM)
-			return;
-		if (is_excused(d, h)) {
-			d->info.suppressed++;
-			return;
-		}
-		e = (struct episode *)ics_episode_open_as(d, c->segment, &key, "mac", ics_mac_format(&h->mac, mac));
-		if (e == NULL)
-			return;
-		e->mac = h->mac;
-		e->limit = limit;
-		e->muted = true;
-		e->checked_ns = msg->ts_ns;
-	}
-	e->mali_ns = ics_model_mali_ns(d->model, c->segment->id);
-	e->hint = (h->flags & (ICS_HOST_PROXY | ICS_HOST_HYPERVISOR)) != 0;
-	e->muted &= ics_detect_is_muted(d, &c->segment->key, &msg->src, &h->mac);
-	set_count(e, h, msg->ts_ns);
-	ics_episode_update(&e->ep, msg,
-			   (uint64_t)severity_of(e) | (uint64_t)is_critical(e) << 2 | (uint64_t)e->muted << 3);
+	e = episode_of(d, c->segment, h, msg->ts_ns);
+	if (e == NULL)
+		return;
+	take_in(d, c->segment, e, h, &msg->src, msg->ts_ns);
+	ics_episode_update(&e->ep, msg, signature_of(e));
 }
 
 static bool
@@ -215,6 +376,7 @@ const struct ics_detector_ops ics_det_host_group_excess = {
 	.classes = 1ull << ICS_CLASS_mld1_report | 1ull << ICS_CLASS_mld2_report | 1ull << ICS_CLASS_mld1_done,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.fini = fini,
 	.message = on_message,
 	.render = render,
 	.timer = on_timer,

@@ -362,7 +362,7 @@ is_of_a_loop(const struct ics_detector *d, uint32_t segment, const struct ics_ma
 	if (d->shared->l2_loop[segment])
 		return true;
 	ics_detect_chorus(d, segment, ICS_REPEATER_MIN, 0, &chorus);
-	return chorus.macs >= ICS_CHORUS_MACS;
+	return ics_chorus_may_loop(&chorus);
 }
 
 static bool
@@ -602,6 +602,7 @@ judge_segment(struct ics_detector *d, const struct ics_msg *msg, const struct ic
 		if (e == NULL)
 			return;
 		s->flooded = true;
+		d->shared->mld_flood[c->segment->id] = 1;
 		e->muted = true;
 		e->judged = true;
 		e->variants = 1u << INVENTED_SOURCES;
@@ -682,6 +683,7 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 		return true;
 	if (e->variants & 1u << INVENTED_SOURCES) {
 		((struct state *)d->state)->segment[ep->segment].flooded = false;
+		d->shared->mld_flood[ep->segment] = 0;
 		ics_episode_close(ep);
 	} else {
 		end(d, e, now_ns);

@@ -18,6 +18,7 @@ struct ics_detect_shared {
 	uint64_t message;                     /* running number of the message at hand */
 	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
 	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
+	uint8_t mld_flood[ICS_SEGMENTS_MAX];  /* likewise: 1 while invented stations flood it with reports */
 	uint8_t l2_loop[ICS_SEGMENTS_MAX];    /* likewise: 1 while a loop repeats what is sent to many */
 	uint64_t l2_loop_ns[ICS_SEGMENTS_MAX]; /* likewise: since when, or when it last began */
 	uint8_t pmtu_flood[ICS_SEGMENTS_MAX]; /* likewise: 1 while invented reporters tell path MTUs */
