@@ -415,6 +415,7 @@ never_reported(void **state)
 	announce(r, MAC_H, "2001:db8:1::10", 0x60, T0);
 	for (unsigned i = 0; i < 2; i++) {
 		query(r, T0 + S + i * 125 * S);
+		announce(r, MAC_H, "2001:db8:1::10", 0x60, T0 + 2 * S + i * 125 * S);
 		say2(r, MAC_B, IS_EX, "ff02::1:ff00:11", NULL, T0 + 3 * S + i * 125 * S);
 	}
 	ics_engine_tick(r->engine, T0 + 130 * S);
@@ -443,7 +444,7 @@ never_reported(void **state)
 }
 
 /* sm_case: what happens beside the answer of H and two queries that B answers. */
-enum sm_case { REPORTED, NOBODY_REPORTS, SUPPRESSED, ONE_QUERY, PROXY, LEFT, TAP_HEARS_FEW, GAVE_IT_UP, STOPPED };
+enum sm_case { REPORTED, NOBODY_REPORTS, SUPPRESSED, ONE_QUERY, PROXY, LEFT, TAP_HEARS_FEW, GAVE_IT_UP, STOPPED, ASLEEP, DOZES };
 
 static unsigned
 silent_in(enum sm_case what)
@@ -470,6 +471,10 @@ silent_in(enum sm_case what)
 		query(r, t);
 		if (what != NOBODY_REPORTS)
 			say2(r, MAC_B, IS_EX, "ff02::1:ff00:11", NULL, t + 2 * S);
+		if (what == DOZES) /* and is awake half a minute later */
+			announce(r, MAC_H, "2001:db8:1::10", 0x60, t + 30 * S);
+		else if (what != ASLEEP && what != LEFT) /* of another address */
+			announce(r, MAC_H, "fe80::10", 0x20, t + S);
 		if (what == GAVE_IT_UP) /* its other address */
 			announce(r, MAC_H, "fe80::10", 0x60, t + 3 * S);
 		if (what == STOPPED)
@@ -498,6 +503,8 @@ silent_for_a_reason(void **state)
 	/* An address that it had for a while; and one that it goes on to use without its group. */
 	assert_int_equal(silent_in(GAVE_IT_UP), 0);
 	assert_int_equal(silent_in(STOPPED), 1);
+	assert_int_equal(silent_in(ASLEEP), 0);
+	assert_int_equal(silent_in(DOZES), 0);
 }
 
 /* One finding a MAC, and it ends when the machine is gone. */
@@ -514,13 +521,14 @@ silent_and_gone(void **state)
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		query(r, T0 + S + i * 125 * S);
+		announce(r, MAC_H, "2001:db8:1::10", 0x60, T0 + 2 * S + i * 125 * S);
 		say2(r, MAC_B, IS_EX, "ff02::1:ff00:11", NULL, T0 + 3 * S + i * 125 * S);
 	}
 	ics_engine_tick(r->engine, T0 + 140 * S);
 	assert_int_equal(fact_value(the_anomaly(r), "addresses"), 3);
-	ics_engine_tick(r->engine, T0 + 3599 * S);
+	ics_engine_tick(r->engine, T0 + 3726 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_OPEN);
-	ics_engine_tick(r->engine, T0 + 3602 * S);
+	ics_engine_tick(r->engine, T0 + 3728 * S);
 	assert_int_equal(the_anomaly(r)->state, ICS_ANOMALY_CLEARED);
 	rig_free(r);
 }

@@ -1,5 +1,6 @@
 /* An address is in use, but its holder never reports the solicited-node group that it must join (RFC 4861 7.2.1, RFC 9777
- * 6): behind a switch that snoops, nobody will find it. Judged after two general queries that others answered. One
+ * 6): behind a switch that snoops, nobody will find it. Judged after two general queries that others answered, and
+ * during whose time for answers it was heard: a machine that fell asleep is silent for another reason. One
  * finding a MAC. Called for NS and NA, queries and reports; clears with the report.
  */
 #include "detect_priv.h"
@@ -26,6 +27,7 @@ struct waiting {
 	uint32_t round; /* of its segment when it was taken in */
 	struct ics_mac mac;
 	uint16_t was_member; /* of its group when it was taken in */
+	uint32_t awake;      /* queries since, of which it was heard in the time for answers */
 };
 
 struct round {
@@ -163,10 +165,10 @@ report(struct ics_detector *d, const struct ics_segment *seg, const struct waiti
 
 /* True when there is nothing left to wait for. */
 static bool
-judge(struct ics_detector *d, const struct seg_state *s, const struct waiting *w, uint64_t now_ns)
+judge(struct ics_detector *d, const struct seg_state *s, const struct waiting *w, const struct ics_host *h,
+      uint64_t now_ns)
 {
 	const struct ics_segment *seg = ics_model_segment(d->model, w->segment);
-	const struct ics_host *h = ics_model_host_find(d->model, w->segment, &w->mac);
 	const struct ics_binding *b = ics_model_binding_find(d->model, w->segment, &w->addr);
 	struct ics_ip group = group_of(&w->addr);
 
@@ -176,12 +178,14 @@ judge(struct ics_detector *d, const struct seg_state *s, const struct waiting *w
 	    ics_model_member_find(d->model, w->segment, &w->mac, &group) != NULL ||
 	    is_suppressed(d, w->segment, &group, now_ns))
 		return true;
+	if (w->awake < ROUNDS)
+		return false;
 	if (!others_report(&s->now, &w->mac) || !others_report(&s->before, &w->mac))
 		return false;
 	/* Where most are not heard to report, it is the tap that does not hear them. */
 	if (seg->mcast.hosts * 2ull < seg->hosts - seg->router_hosts)
 		return false;
-	report(d, seg, w, h, s->n - w->round);
+	report(d, seg, w, h, w->awake);
 	return true;
 }
 
@@ -192,12 +196,17 @@ on_round_over(struct ics_timer *t, uint64_t now_ns)
 	struct state *st = s->d->state;
 
 	for (uint32_t i = 1; i <= st->waiting.fresh; i++) { /* at most WAITING_MAX, once a query */
-		const struct waiting *w;
+		const struct ics_host *h;
+		struct waiting *w;
 
 		if (!ics_table_is_live(&st->waiting, i))
 			continue;
 		w = ics_table_at(&st->waiting, i);
-		if (w->segment == s->segment && s->n - w->round >= ROUNDS && judge(s->d, s, w, now_ns))
+		if (w->segment != s->segment || s->n == w->round)
+			continue;
+		h = ics_model_host_find(s->d->model, w->segment, &w->mac);
+		w->awake += h != NULL && h->last_ns >= s->now.ns;
+		if (s->n - w->round >= ROUNDS && judge(s->d, s, w, h, now_ns))
 			ics_table_remove(&st->waiting, i);
 	}
 }
