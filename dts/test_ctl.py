@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import VECTORS, program
+from conftest import ROOT, VECTORS, program
 from ctl import ctl, ctl_json
 from scope import Scope
 
@@ -186,3 +186,22 @@ def test_follow_outlives_a_restart(tmp_path):
         first.stop(check=False)
     for line in log.read_text().splitlines():
         assert line.startswith("icmpscopectl: ") or json.loads(line)["id"] > 0
+
+
+def complete(*words):
+    """What bash offers for the last of words."""
+    script = (f"source {ROOT}/config/icmpscopectl.bash; COMP_WORDS=({' '.join(repr(w) for w in words)}); "
+              f"COMP_CWORD={len(words) - 1}; _icmpscopectl; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    r = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=30)
+    assert r.returncode == 0 and r.stderr == "", r
+    return set(r.stdout.split())
+
+
+def test_completion_offers_what_help_tells():
+    me = str(program("icmpscopectl"))
+    commands = set(re.findall(r"^  ([a-z]+) ", ctl("--help"), re.M))
+    assert commands | {"--help", "--version"} == complete(me, "")
+    assert complete(me, "neigh") == {"neighbors"}
+    assert {"--start", "--count", "--all", "--json", "--socket"} <= complete(me, "routers", "--")
+    assert "--follow" in complete(me, "anomalies", "--f") and "--follow" not in complete(me, "routers", "--f")
+    assert complete(me, "explain", "router_flag") == {"router_flag_cleared"}

@@ -29,7 +29,7 @@ static const char usage[] =
 	"  --run-for SECONDS     stop after that time\n"
 	"  --help, --version\n"
 	"\n"
-	"Answers on DPDK's telemetry socket: dpdk-telemetry.py -f icmpscope, then /icmpscope/info.\n"
+	"Ask it with icmpscopectl (status, anomalies --long, top); it answers on DPDK's telemetry socket.\n"
 	"Exit status: 0 ran and stopped as asked, 1 failed, 2 usage.\n";
 
 static int

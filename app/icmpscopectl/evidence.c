@@ -23,7 +23,7 @@ const char ctl_evidence_help[] =
 	"\n"
 	"  --socket FILE    the telemetry socket; by default that of eal.file_prefix\n"
 	"  --config FILE    settings (also -c); " CTL_DEFAULT_INI " where it exists\n"
-	"  --json           what the socket says of the frames, instead of a capture file\n";
+	"  --json           what the socket says of the frames, no capture file\n";
 
 /* At most max octets of hexadecimal digits; how many there were, or -1. */
 static int
