@@ -11,8 +11,11 @@
 
 #define JUDGED_NS (600 * NS_PER_S)
 #define SAMPLES 50
-/* What is above is all, but for losses. */
-#define LIMITED_BELOW 80
+/* Percent. Of flows what is above is all, but for losses; of solicitations so many are for hosts that fell asleep or left a
+ * moment ago that only half of them tells something.
+ */
+#define FLOWS_BELOW 80
+#define ANSWERS_BELOW 50
 /* Segments share a slot by chance, then neither is judged by flows. */
 #define SLOTS 1024
 
@@ -43,9 +46,21 @@ percent(uint32_t part, uint32_t whole)
 }
 
 static bool
-is_limited(uint32_t part, uint32_t whole)
+lacks_answers(uint32_t answered, uint32_t asked)
 {
-	return whole >= SAMPLES && percent(part, whole) < LIMITED_BELOW;
+	return asked >= SAMPLES && percent(answered, asked) < ANSWERS_BELOW;
+}
+
+static bool
+lacks_directions(uint32_t both, uint32_t flows)
+{
+	return flows >= SAMPLES && percent(both, flows) < FLOWS_BELOW;
+}
+
+static bool
+is_limited(const struct episode *e)
+{
+	return lacks_answers(e->answered, e->asked) || lacks_directions(e->both, e->flows);
 }
 
 static void
@@ -65,7 +80,7 @@ render(struct ics_detector *d, struct ics_episode *ep)
 {
 	struct episode *e = (struct episode *)ep;
 	struct ics_anomaly *a = ep->a;
-	bool nd = is_limited(e->answered, e->asked);
+	bool nd = lacks_answers(e->answered, e->asked);
 
 	a->severity = ICS_SEV_INFO;
 	a->variant = nd ? "unicast_replies" : "one_direction";
@@ -97,7 +112,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ms
 	char text[24];
 
 	read_segment(d, seg, &now);
-	if (!is_limited(now.answered, now.asked) && !is_limited(now.both, now.flows))
+	if (!is_limited(&now))
 		return;
 	e = (struct episode *)ics_episode_find(d, seg->id, &key);
 	if (e != NULL)
@@ -120,7 +135,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 {
 	const struct ics_segment *seg = c->segment;
 
-	if (is_limited(seg->seen.answered + seg->seen.last_answered, seg->seen.asked + seg->seen.last_asked))
+	if (lacks_answers(seg->seen.answered + seg->seen.last_answered, seg->seen.asked + seg->seen.last_asked))
 		judge(d, seg, msg);
 }
 
@@ -142,7 +157,7 @@ on_sample(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 	}
 	f->n++;
 	f->both += (s->flags & ICS_SAMPLE_BOTH_WAYS) != 0;
-	if (is_limited(f->both + f->last_both, f->n + f->last_n))
+	if (lacks_directions(f->both + f->last_both, f->n + f->last_n))
 		judge(d, seg, msg);
 }
 
@@ -158,15 +173,21 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 {
 	struct episode *e = (struct episode *)ep;
 	const struct ics_segment *seg = ics_model_segment(d->model, ep->segment);
+	struct episode now = {0};
 
 	if (now_ns < due(ep))
 		return true;
 	if (seg != NULL)
-		read_segment(d, seg, e);
-	if (seg == NULL || (!is_limited(e->answered, e->asked) && !is_limited(e->both, e->flows))) {
+		read_segment(d, seg, &now);
+	/* What is closed goes on saying why it was open. */
+	if (!is_limited(&now)) {
 		ics_episode_close(ep);
 		return false;
 	}
+	e->asked = now.asked;
+	e->answered = now.answered;
+	e->flows = now.flows;
+	e->both = now.both;
 	e->judged_ns = now_ns;
 	ics_episode_refresh(ep, percent(e->answered, e->asked) | (uint64_t)percent(e->both, e->flows) << 8);
 	return true;
