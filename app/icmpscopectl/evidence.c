@@ -14,9 +14,9 @@
 
 const char ctl_evidence_help[] =
 	"\n"
-	"Writes the frames that icmpscope keeps of an anomaly to standard output, as a pcapng\n"
-	"file: the one that opened it, the latest that made it worse or changed its variant,\n"
-	"the latest of all. Each has a comment that says so.\n"
+	"Writes the frames that icmpscope keeps of an anomaly to standard output, as a\n"
+	"pcapng file: the one that opened it, the latest that made it worse or changed\n"
+	"its variant, the latest of all. Each has a comment that says so.\n"
 	"\n"
 	"  icmpscopectl evidence 17 > 17.pcapng\n"
 	"  icmpscopectl evidence 17 | tshark -V -r -\n"
