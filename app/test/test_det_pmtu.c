@@ -831,7 +831,7 @@ silent_bounds(void **state)
 	assert_int_equal(fact_value(only(r, ADVICE), "mss4"), 1348);
 	/* Another end of that network, on another path. */
 	s.dst = ip_of("198.51.100.77");
-	s.acked_len = 1492;
+	s.acked_len = s.max_len = 1492;
 	s.mss = s.peer_mss = 1452;
 	s.flow = 11;
 	feed_sample(r, &s, T0 + 70 * S);
@@ -839,6 +839,18 @@ silent_bounds(void **state)
 	for (s.flow = 12; s.flow <= 13; s.flow++)
 		feed_sample(r, &s, T0 + 71 * S);
 	assert_int_equal(a->state, ICS_ANOMALY_CLEARED);
+	/* A connection of before hangs on: that is no news. One that was opened since is. */
+	s.kind = ICS_SAMPLE_RETX;
+	s.flags = ICS_SAMPLE_BOTH_WAYS | ICS_SAMPLE_HANDSHAKE | ICS_SAMPLE_DF | ICS_SAMPLE_PEER_HEARD;
+	s.dst = ip_of(FAR4);
+	s.n = 9;
+	s.acked_len = 352;
+	s.lasted_ms = 55000;
+	feed_sample(r, &s, T0 + 100 * S);
+	assert_int_equal(count_of(r, "pmtu_blackhole_silent"), 1);
+	s.lasted_ms = 13000;
+	feed_sample(r, &s, T0 + 101 * S);
+	assert_int_equal(count_of(r, "pmtu_blackhole_silent"), 2);
 	rig_free(r);
 }
 

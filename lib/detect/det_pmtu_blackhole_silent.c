@@ -29,7 +29,7 @@
 
 struct flow {
 	uint32_t id;
-	struct ics_ip host;
+	struct ics_ip host, far;
 	uint64_t last_ns;
 	bool is_alive; /* its peer was heard after the loss */
 };
@@ -41,6 +41,7 @@ struct prefix {
 	uint32_t context;
 	uint32_t n_flows, n_passed;
 	uint64_t first_ns, last_ns, alive_ns; /* alive_ns: a connection to it was opened after a loss */
+	uint64_t mended_ns;                   /* a black hole ended: what began to vanish before says nothing new */
 	uint32_t lost_len;                    /* the least that vanished */
 	struct flow flow[FLOWS];
 	uint32_t passed[PASSED_FLOWS]; /* flows that got full-size segments through since the latest loss */
@@ -65,6 +66,21 @@ context_key(const struct ics_segment *seg)
 	return ics_path_context(&seg->key);
 }
 
+static void
+end_hole(struct ics_detector *d, const struct prefix *p, const struct flow *f)
+{
+	ics_hole_end(d->model, p->context, &f->host, &f->far, ICS_HOLE_SILENT);
+}
+
+static void
+prefix_remove(struct ics_detector *d, struct prefix *p)
+{
+	for (unsigned i = 0; i < FLOWS; i++)
+		if (p->flow[i].last_ns != 0)
+			end_hole(d, p, &p->flow[i]);
+	ics_table_remove(d->state, ics_table_index(d->state, p));
+}
+
 static struct prefix *
 prefix_find(struct ics_detector *d, uint32_t context, const struct ics_ip *far, bool make)
 {
@@ -80,7 +96,7 @@ prefix_find(struct ics_detector *d, uint32_t context, const struct ics_ip *far, 
 	i = ics_table_find(t, &key);
 	if (i == 0 && make) {
 		if (t->count >= PREFIXES_MAX)
-			ics_table_remove(t, ics_table_oldest(t, NULL));
+			prefix_remove(d, ics_table_at(t, ics_table_oldest(t, NULL)));
 		i = ics_table_insert(t, &key);
 	}
 	return i == 0 ? NULL : ics_table_at(t, i);
@@ -208,8 +224,21 @@ is_evidence(const struct ics_detector *d, const struct ics_sample *s)
 	       (s->acked_len != 0 || (s->flags & ICS_SAMPLE_SACK_SMALL) != 0);
 }
 
+/* Another flow between the two is on the list. */
+static bool
+is_shared(const struct prefix *p, const struct flow *f)
+{
+	for (unsigned i = 0; i < FLOWS; i++) {
+		const struct flow *at = &p->flow[i];
+
+		if (at != f && at->last_ns != 0 && ics_ip_equal(&at->host, &f->host) && ics_ip_equal(&at->far, &f->far))
+			return true;
+	}
+	return false;
+}
+
 static void
-note_flow(struct prefix *p, const struct ics_sample *s, uint64_t ts_ns)
+note_flow(struct ics_detector *d, struct prefix *p, const struct ics_sample *s, uint64_t ts_ns)
 {
 	struct flow *f = NULL;
 
@@ -223,8 +252,11 @@ note_flow(struct prefix *p, const struct ics_sample *s, uint64_t ts_ns)
 		if (f == NULL || at->last_ns < f->last_ns)
 			f = at;
 	}
-	if (f->last_ns == 0 || f->id != s->flow)
-		*f = (struct flow){.id = s->flow, .host = s->src};
+	if (f->last_ns == 0 || f->id != s->flow) {
+		if (f->last_ns != 0 && !is_shared(p, f))
+			end_hole(d, p, f);
+		*f = (struct flow){.id = s->flow, .host = s->src, .far = s->dst};
+	}
 	f->last_ns = ts_ns;
 	f->is_alive |= (s->flags & (ICS_SAMPLE_PEER_HEARD | ICS_SAMPLE_SACK_SMALL)) != 0;
 	if (p->first_ns == 0)
@@ -273,13 +305,11 @@ note_bounds(struct episode *e, const struct ics_sample *s)
 		e->low = low;
 }
 
+/* Each pair of host and far end that hit it. */
 static void
-tell_hole(struct ics_detector *d, const struct episode *e)
+tell_holes(struct ics_detector *d, const struct episode *e, const struct prefix *p)
 {
-	const struct ics_hole *known;
 	struct ics_hole h = {
-		.host = e->host,
-		.far = e->far,
 		.context = e->context,
 		.kind = ICS_HOLE_SILENT,
 		.segment = e->ep.segment,
@@ -288,9 +318,19 @@ tell_hole(struct ics_detector *d, const struct episode *e)
 		.confirmed = e->confirmed,
 	};
 
-	known = ics_hole_find(d->model, h.context, &h.host, &h.far, ICS_HOLE_SILENT);
-	if (severity_of(e) != ICS_SEV_INFO && (known == NULL || known->mtu != h.mtu || known->lost != h.lost))
-		(void)ics_hole_set(d->model, &h);
+	if (severity_of(e) == ICS_SEV_INFO)
+		return;
+	for (unsigned i = 0; i < FLOWS; i++) {
+		const struct ics_hole *known;
+
+		if (p->flow[i].last_ns == 0)
+			continue;
+		h.host = p->flow[i].host;
+		h.far = p->flow[i].far;
+		known = ics_hole_find(d->model, h.context, &h.host, &h.far, ICS_HOLE_SILENT);
+		if (known == NULL || known->mtu != h.mtu || known->lost != h.lost || known->confirmed != h.confirmed)
+			(void)ics_hole_set(d->model, &h);
+	}
 }
 
 static struct episode *
@@ -330,9 +370,10 @@ on_loss(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg
 	if (!is_evidence(d, s) || was_told(d, context, s, msg->ts_ns))
 		return;
 	p = prefix_find(d, context, &s->dst, true);
-	if (p == NULL)
+	/* Connections from before it was mended hang on, and try again for a quarter of an hour. */
+	if (p == NULL || msg->ts_ns - s->lasted_ms * NS_PER_MS < p->mended_ns)
 		return;
-	note_flow(p, s, msg->ts_ns);
+	note_flow(d, p, s, msg->ts_ns);
 	count_flows(p, msg->ts_ns, &flows, &hosts, &is_alive);
 	if (!is_alive && s->kind != ICS_SAMPLE_SHRUNK)
 		return;
@@ -360,30 +401,27 @@ on_loss(struct ics_detector *d, const struct ics_sample *s, const struct ics_msg
 	e->last_ns = msg->ts_ns;
 	e->muted &= ics_detect_is_muted(d, &seg->key, &s->src, NULL);
 	ics_episode_update(&e->ep, msg, signature_of(e));
-	tell_hole(d, e);
+	tell_holes(d, e, p);
 }
 
 static void
 end(struct ics_detector *d, struct episode *e, struct prefix *p)
 {
-	ics_hole_end(d->model, e->context, &e->host, &e->far, ICS_HOLE_SILENT);
-	if (p != NULL) {
-		for (unsigned i = 0; i < FLOWS; i++)
-			ics_hole_end(d->model, e->context, &p->flow[i].host, &e->far, ICS_HOLE_SILENT);
-		ics_table_remove(d->state, ics_table_index(d->state, p));
-	}
+	if (p != NULL)
+		prefix_remove(d, p);
 	ics_episode_close(&e->ep);
 }
 
 /* A sender that tries how much passes tells where the black hole begins. */
 static void
-note_passed(struct ics_detector *d, struct episode *e, const struct ics_sample *s, const struct ics_msg *msg)
+note_passed(struct ics_detector *d, struct episode *e, const struct prefix *p, const struct ics_sample *s,
+	    const struct ics_msg *msg)
 {
 	if (!ics_ip_equal(&s->dst, &e->far) || s->acked_len <= e->low || s->acked_len >= e->high)
 		return;
 	e->low = s->acked_len;
 	ics_episode_update(&e->ep, msg, signature_of(e));
-	tell_hole(d, e);
+	tell_holes(d, e, p);
 }
 
 /* A sender that found out by itself gets its shorter ones through, the next one will hang as well. */
@@ -423,7 +461,7 @@ on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 		return;
 	e = (struct episode *)ics_episode_find(d, seg->id, &p->addr);
 	if (e != NULL)
-		note_passed(d, e, s, msg);
+		note_passed(d, e, p, s, msg);
 	if (is_way_around(p, e, s) || !is_full_size(p, s))
 		return;
 	while (i < p->n_passed && p->passed[i] != s->flow)
@@ -432,10 +470,14 @@ on_passed(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 		p->passed[p->n_passed++] = s->flow;
 	if (p->n_passed < PASSED_FLOWS)
 		return;
-	if (e != NULL)
-		end(d, e, p);
-	else
-		ics_table_remove(d->state, ics_table_index(d->state, p));
+	if (e == NULL) {
+		prefix_remove(d, p);
+		return;
+	}
+	end(d, e, p);
+	p = prefix_find(d, context_key(seg), &s->dst, true);
+	if (p != NULL)
+		p->mended_ns = msg->ts_ns;
 }
 
 static void
@@ -456,7 +498,7 @@ on_sample(struct ics_detector *d, const struct ics_sample *s, const struct ics_m
 	case ICS_SAMPLE_SYN:
 		/* Who answers a SYN after the loss is not dead. */
 		p = s->flags & ICS_SAMPLE_HANDSHAKE ? prefix_find(d, context_key(seg), &s->src, false) : NULL;
-		if (p != NULL)
+		if (p != NULL && p->last_ns != 0)
 			p->alive_ns = msg->ts_ns;
 		break;
 	default:

@@ -1,7 +1,8 @@
 /* What to clamp the TCP MSS to, and where: when a reporter tells a lower MTU for three far prefixes for ten minutes, it is its
  * link and not one odd path; a black hole is reason enough by itself. The MSS leaves out the fixed headers only, options
  * are the sender's affair (RFC 9293 3.7.1, RFC 6691). Called for Packet Too Big and Fragmentation Needed, black holes, and
- * what the TCP sampler sees of SYNs; over when the clamp was seen to work for an hour, or nobody complained for a day. Once
+ * what the TCP sampler sees of SYNs; over when the clamp was seen to work for an hour, or nobody complained for a day, or
+ * with the black hole that nobody told of. Once
  * it works, datagrams that do not fit are no reason to ask for it again: no clamp is for them.
  */
 #include "pmtu.h"
@@ -300,7 +301,25 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	judge(d, p->reporter, msg->ts_ns);
 }
 
-/* By the router that tells in vain; where nobody tells, by the far network. */
+/* Nobody else's large packets vanish on the way to that network. */
+static bool
+is_last(const struct ics_detector *d, const struct ics_hole *h)
+{
+	struct ics_ip own = ics_path_prefix(&h->far);
+	const struct ics_hole *at;
+
+	for (uint32_t i = 1; (at = ics_hole_next(d->model, &i)) != NULL; i++) {
+		struct ics_ip prefix = ics_path_prefix(&at->far);
+
+		if (at != h && at->kind == ICS_HOLE_SILENT && at->context == h->context && ics_ip_equal(&prefix, &own))
+			return false;
+	}
+	return true;
+}
+
+/* By the router that tells in vain; where nobody tells, by the far network: then it is over when large packets arrive
+ * there again, clamped or not. A router's link stays as narrow as it is.
+ */
 static void
 on_hole(struct ics_detector *d, const struct ics_hole *h, bool open)
 {
@@ -310,9 +329,14 @@ on_hole(struct ics_detector *d, const struct ics_hole *h, bool open)
 	struct episode *e;
 	bool is_same;
 
-	if (!open || seg == NULL || h->mtu == 0)
+	if (seg == NULL || h->mtu == 0)
 		return;
 	e = (struct episode *)ics_episode_find(d, seg->id, &key);
+	if (!open) {
+		if (e != NULL && !h->reporter_known && is_last(d, h))
+			ics_episode_close(&e->ep);
+		return;
+	}
 	is_same = e != NULL && e->by_hole && !h->reporter_known && ics_ip_equal(&e->far, &h->far);
 	if (e != NULL && e->by_hole && (is_same ? e->mtu == h->mtu && e->lost == h->lost : e->mtu <= h->mtu)) {
 		e->last_ns = ics_model_clock(d->model)->now_ns;
