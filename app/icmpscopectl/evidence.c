@@ -12,18 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-const char ctl_evidence_help[] =
-	"\n"
-	"Writes the frames that icmpscope keeps of an anomaly to standard output, as a\n"
-	"pcapng file: the one that opened it, the latest that made it worse or changed\n"
-	"its variant, the latest of all. Each has a comment that says so.\n"
-	"\n"
-	"  icmpscopectl evidence 17 > 17.pcapng\n"
-	"  icmpscopectl evidence 17 | tshark -V -r -\n"
-	"\n"
-	"  --socket FILE    the telemetry socket; by default that of eal.file_prefix\n"
-	"  --config FILE    settings (also -c); " CTL_DEFAULT_INI " where it exists\n"
-	"  --json           what the socket says of the frames, no capture file\n";
+const char ctl_evidence_help[] = "\n"
+				 "Writes the frames that icmpscope keeps of an anomaly to standard output, as a\n"
+				 "pcapng file: the one that opened it, the latest that made it worse or changed\n"
+				 "its variant, the latest of all. Each has a comment that says so.\n"
+				 "\n"
+				 "  icmpscopectl evidence 17 > 17.pcapng\n"
+				 "  icmpscopectl evidence 17 | tshark -V -r -\n"
+				 "\n"
+				 "  --socket FILE    the telemetry socket; by default that of eal.file_prefix\n"
+				 "  --config FILE    settings (also -c); " CTL_DEFAULT_INI " where it exists\n"
+				 "  --json           what the socket says of the frames, no capture file\n";
 
 /* At most max octets of hexadecimal digits; how many there were, or -1. */
 static int

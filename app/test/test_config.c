@@ -412,12 +412,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_words),       cmocka_unit_test(test_labels),
-		      cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_mutes),       cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_assignments), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_documented_file),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_numbers),         cmocka_unit_test(test_words),
+		cmocka_unit_test(test_labels),     cmocka_unit_test(test_lists),           cmocka_unit_test(test_mutes),
+		cmocka_unit_test(test_devices),    cmocka_unit_test(test_assignments),     cmocka_unit_test(test_files),
+		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_documented_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

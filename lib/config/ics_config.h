@@ -83,7 +83,7 @@ struct ics_config {
 		char file[256];  /* as long as that of history; empty: no journal is written */
 		uint32_t max_mb; /* of a file; 0: no limit */
 		uint32_t max_age_h;
-		uint32_t keep; /* earlier files */
+		uint32_t keep;                /* earlier files */
 		char appliance[64], site[64]; /* as long as eal.file_prefix; empty: not said */
 	} journal;
 	struct {

@@ -119,7 +119,8 @@ param_pair(struct reply *r, const char *params, const char *what, uint64_t *id, 
 		reply_error(r, "wants %s as its parameter", what);
 		return false;
 	}
-	if (!parse_number(params, id, &end) || (*end == ',' && !parse_number(end + 1, n, &end)) || *end != '\0' || *n == 0) {
+	if (!parse_number(params, id, &end) || (*end == ',' && !parse_number(end + 1, n, &end)) || *end != '\0' ||
+	    *n == 0) {
 		reply_error(r, "%.40s is not %s, or one and a number behind a comma", params, what);
 		return false;
 	}

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 static const struct reply_column columns[] = {
-	{"id", false},       {"seq", false},     {"name", true},   {"variant", true}, {"severity", true},
-	{"state", true},     {"muted", false},   {"acked", false},  {"port", false},  {"vlan", true},    {"subject", true},
-	{"first_ns", false}, {"last_ns", false}, {"count", false}, {"says", true},
+	{"id", false},     {"seq", false},      {"name", true},     {"variant", true}, {"severity", true},
+	{"state", true},   {"muted", false},    {"acked", false},   {"port", false},   {"vlan", true},
+	{"subject", true}, {"first_ns", false}, {"last_ns", false}, {"count", false},  {"says", true},
 };
 
 static int
