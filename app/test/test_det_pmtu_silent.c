@@ -543,8 +543,11 @@ send(struct rig *r, const struct tcp *t, uint64_t at)
 	l4[12] = (uint8_t)((20 + opts) / 4 << 4);
 	l4[13] = t->flags;
 	put16(l4 + 14, t->zero_window ? 0 : 1000);
-	f = (struct ics_frame){
-		.data = buf, .cap_len = 14 + len, .wire_len = 14 + len, .stripped_tci = ICS_VLAN_NONE, .link = ICS_LINK_ETHERNET};
+	f = (struct ics_frame){.data = buf,
+			       .cap_len = 14 + len,
+			       .wire_len = 14 + len,
+			       .stripped_tci = ICS_VLAN_NONE,
+			       .link = ICS_LINK_ETHERNET};
 	r->frame_no++;
 	ics_inspect_burst(&r->in, &f, 1, at);
 }
