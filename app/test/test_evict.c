@@ -297,6 +297,34 @@ test_holds_are_counted(void **state)
 	rig_free(r);
 }
 
+/* What is about icmpscope itself is about no segment: nothing is found there, and nothing of the first one is held. */
+static void
+test_no_such_segment(void **state)
+{
+	static const uint32_t ids[] = {1, 7, ICS_SEGMENTS_MAX - 1, ICS_SEGMENTS_MAX, UINT32_MAX};
+	struct rig *r = rig_new(NULL);
+	struct ics_model *m = ics_engine_model(r->engine);
+	const struct ics_router *routers[ICS_ROUTERS_PER_SEGMENT];
+	struct ics_ip addr, group;
+
+	(void)state;
+	learn(r);
+	assert_int_equal(ics_ip_parse("fe80::1", &addr), 0);
+	assert_int_equal(ics_ip_parse("ff02::1:ff00:1", &group), 0);
+	assert_int_equal(ics_model_segment_count(m), 1);
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(ids); i++) {
+		ics_model_hold(m, ids[i], &addr);
+		assert_false(ics_model_binding_find(m, 0, &addr)->held);
+		assert_null(ics_model_binding_find(m, ids[i], &addr));
+		assert_null(ics_model_router_find(m, ids[i], &addr));
+		assert_null(ics_model_group_find(m, ids[i], &group));
+		assert_null(ics_model_routelog(m, ids[i]));
+		assert_int_equal(ics_model_segment_routers(m, ids[i], routers), 0);
+		ics_model_release(m, ids[i], &addr);
+	}
+	rig_free(r);
+}
+
 /* Detectors hold what their anomaly is about from open to clear: nothing is left when all are over. */
 static void
 test_released_when_cleared(void **state)
@@ -375,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_full_table),
 		cmocka_unit_test(test_open_anomaly_keeps_its_router),
 		cmocka_unit_test(test_holds_are_counted),
+		cmocka_unit_test(test_no_such_segment),
 		cmocka_unit_test(test_released_when_cleared),
 		cmocka_unit_test(test_held_in_full_tables),
 		cmocka_unit_test(test_querier_stays),

@@ -66,8 +66,7 @@ ics_model_hold(struct ics_model *m, uint32_t segment, const struct ics_ip *key)
 	uint32_t i = ics_table_find(&m->holds, &k);
 	struct hold *h;
 
-	/* Findings about icmpscope itself are about no segment. */
-	if (segment >= ICS_SEGMENTS_MAX)
+	if (!is_segment(m, segment))
 		return;
 	if (i == 0)
 		i = ics_table_insert(&m->holds, &k);

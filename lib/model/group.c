@@ -475,7 +475,7 @@ ics_model_member_count(const struct ics_model *m)
 const struct ics_group *
 ics_model_group_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
 {
-	uint32_t i = ics_group_get(m, seg_by_id(m, segment), addr->b);
+	uint32_t i = is_segment(m, segment) ? ics_group_get(m, seg_by_id(m, segment), addr->b) : 0;
 
 	return i == 0 ? NULL : group_at(m, i);
 }

@@ -426,7 +426,7 @@ ics_model_host_age(struct ics_model *m, const struct ics_host *h)
 const struct ics_binding *
 ics_model_binding_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
 {
-	return ics_binding_get(m, seg_by_id(m, segment), addr);
+	return is_segment(m, segment) ? ics_binding_get(m, seg_by_id(m, segment), addr) : NULL;
 }
 
 bool

@@ -111,6 +111,13 @@ seg_by_id(const struct ics_model *m, uint32_t id)
 	return ics_table_at(&m->segments, id + 1);
 }
 
+/* Findings about icmpscope itself are about none. */
+static inline bool
+is_segment(const struct ics_model *m, uint32_t id)
+{
+	return id < m->segments.count;
+}
+
 /* router.c. The router of this address; a gateway of the configuration is made on demand. NULL: unknown. */
 struct router_entry *ics_router_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);
 /* A new router in state UNKNOWN, or NULL when neither quota nor table have room (counted). */

@@ -57,7 +57,7 @@ ics_route_created(struct ics_model *m, struct seg_entry *seg, struct router_entr
 const struct ics_routelog *
 ics_model_routelog(const struct ics_model *m, uint32_t segment)
 {
-	return seg_by_id(m, segment)->routelog;
+	return is_segment(m, segment) ? seg_by_id(m, segment)->routelog : NULL;
 }
 
 static void

@@ -273,6 +273,8 @@ ics_model_segment_routers(const struct ics_model *m, uint32_t segment,
 	const struct router_entry *e;
 	unsigned n = 0;
 
+	if (!is_segment(m, segment))
+		return 0;
 	for (uint32_t i = seg_by_id(m, segment)->routers; i != 0 && n < ICS_ROUTERS_PER_SEGMENT; i = e->next) {
 		e = ics_table_at(&m->routers, i);
 		out[n++] = &e->r;
