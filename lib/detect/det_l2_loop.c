@@ -380,7 +380,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_fr
 	if (e->ep.a->count == 0)
 		e->copies = all_copies(d, seg->id, f);
 	else
-		e->copies += n;
+		e->copies += f->added;
 	if (f->min_gap_ns < e->min_gap_ns)
 		e->min_gap_ns = f->min_gap_ns;
 	e->ports |= f->ports;

@@ -205,7 +205,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		return;
 	}
 	was = &ics_model_segment(d->model, s->now - 1)->key;
-	if (f->total > 1 + (uint64_t)msg->rec->repeats && msg->ts_ns <= s->last_ns + TWIN_NS) {
+	if (f->heard > 1 + (uint64_t)msg->rec->repeats && msg->ts_ns <= s->last_ns + TWIN_NS) {
 		if (was->port != c->segment->key.port)
 			pair_of(d, s->now - 1, here - 1, msg->ts_ns)->mirrored_ns = msg->ts_ns;
 		return;

@@ -556,11 +556,11 @@ is_mld(uint8_t class)
 	return is_report(class) || class == ICS_CLASS_mld_query;
 }
 
-/* Copies of one frame are one storm, at whichever ports of the tap they come in: where it was first. */
+/* Copies of one frame are one storm, at whichever ports of the tap they come in: where it repeats. */
 static const struct ics_segment *
 home_of(const struct ics_detector *d, const struct ics_frame_count *f, const struct ics_segment *seg)
 {
-	return f != NULL && f->n_segments > 1 ? ics_model_segment(d->model, f->segment[0]) : seg;
+	return f != NULL && f->n_segments > 1 ? ics_model_segment(d->model, f->segment[f->home]) : seg;
 }
 
 static void
@@ -638,7 +638,10 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	if (!is_report(msg->class) || !msg->has_mac)
 		return;
 	judge_segment(d, msg, c);
-	judge(d, home_of(d, c->frame, c->segment), &msg->smac, c->frame, n, msg, msg->rec);
+	/* What came at another place before says nothing new. */
+	if (c->frame == NULL || c->frame->added != 0)
+		judge(d, home_of(d, c->frame, c->segment), &msg->smac, c->frame,
+		      c->frame != NULL ? c->frame->added : n, msg, msg->rec);
 }
 
 static void
@@ -650,8 +653,8 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 		return;
 	count_segment(d, seg, 1 + rec->repeats);
 	f = ics_model_frame(d->model, rec->frame_hash);
-	if (f != NULL && is_report(rec->class))
-		judge(d, home_of(d, f, seg), &f->smac, f, 1 + rec->repeats, NULL, rec);
+	if (f != NULL && f->added != 0 && is_report(rec->class))
+		judge(d, home_of(d, f, seg), &f->smac, f, f->added, NULL, rec);
 }
 
 static uint64_t

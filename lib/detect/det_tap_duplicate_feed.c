@@ -11,7 +11,7 @@
 struct episode {
 	struct ics_episode ep;
 	bool muted;
-	unsigned k;
+	unsigned k, divided_by; /* fewer where some come in at another port: those are a segment of their own */
 	struct ics_feed feed;
 };
 
@@ -40,16 +40,19 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		"The mirror delivers every frame %u times (tap port %s). Counts of copies are divided by %u; other "
 		"counters "
 		"and rates are %u times too high. Mirror one direction, or one place, alone.",
-		e->k, text, e->k, e->k);
+		e->k, text, e->divided_by, e->k);
 }
 
 static void
 on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	static const struct ics_ip whole_segment;
-	unsigned k = ics_model_feed_factor(d->model, c->segment->id);
+	struct ics_feed feed;
 	struct episode *e;
+	unsigned k;
 
+	ics_model_feed(d->model, c->segment->id, &feed);
+	k = feed.k;
 	if (k == 1 && d->episodes.count == 0)
 		return;
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &whole_segment);
@@ -59,9 +62,6 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		return;
 	}
 	if (e == NULL) {
-		struct ics_feed feed;
-
-		ics_model_feed(d->model, c->segment->id, &feed);
 		if (msg->ts_ns < feed.since_ns + LEARN_NS)
 			return;
 		e = (struct episode *)ics_episode_open_as(d, c->segment, &whole_segment, "scope", "segment");
@@ -70,7 +70,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 		e->muted = true;
 	}
 	e->k = k;
-	ics_model_feed(d->model, c->segment->id, &e->feed);
+	e->divided_by = ics_model_feed_factor(d->model, c->segment->id);
+	e->feed = feed;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &whole_segment, NULL);
 	ics_episode_update(&e->ep, msg, k | (uint64_t)e->muted << 8);
 }

@@ -142,7 +142,7 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 {
 	struct ics_chorus chorus;
 
-	if (f == NULL || f->total <= 1)
+	if (f == NULL || f->heard <= 1)
 		return false;
 	if (s->shared.l2_loop[segment])
 		return true;

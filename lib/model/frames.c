@@ -1,6 +1,7 @@
 /* The table of frames that repeat: four-way, indexed by the hash that the fast half keys per run. A new frame takes the
  * place of one that is old; else of the one unused for longest that is not repeating, so that a flood of frames that come
- * once does not hide one that comes a thousand times. Called for every message and every record of copies.
+ * once does not hide one that comes a thousand times. Repetition is what happens at one place, a segment: the same frame on
+ * thirty VLANs of a router, or at two ports of the tap, came once. Called for every message and every record of copies.
  */
 #include "model_priv.h"
 
@@ -23,6 +24,8 @@
 #define SAMPLES_A_TURN 4
 
 #define REPEATER_NS 1500000000ull
+/* So many messages at a place are not yet a repetition. */
+#define FEW 4
 #define SPEAKERS 8
 #define SPEAKER_NS 10000000000ull
 
@@ -40,6 +43,7 @@ struct set {
 
 struct window {
 	uint32_t times[ICS_FEED_BUCKETS], gap[ICS_FEED_GAPS];
+	uint32_t at_one[ICS_FEED_BUCKETS]; /* as times, at one place */
 };
 
 /* What frames say about a segment. */
@@ -55,6 +59,7 @@ struct census {
 	uint16_t ports;
 	uint8_t k;
 	uint64_t k_since_ns;
+	uint8_t k_at_one; /* at one place */
 };
 
 struct sample {
@@ -171,7 +176,7 @@ use(struct ics_frames *f, const struct ics_frame_count *e)
 	unsigned way = (unsigned)(e - f->entry[set_of(e->hash)]);
 
 	s->used[way] = ICS_COARSE(e->last_ns);
-	if (e->total > 2)
+	if (e->heard > 2)
 		s->repeats |= (uint8_t)(1u << way);
 }
 
@@ -222,15 +227,50 @@ note_gap(struct ics_frame_count *e, uint64_t gap_ns)
 		e->min_gap_ns = (uint32_t)gap_ns;
 }
 
-static void
-note_place(struct ics_frame_count *e, uint32_t segment, uint8_t port)
+/* The place with the fewest messages, where few can be given up for another. */
+static unsigned
+place_to_give_up(const struct ics_frame_count *e)
 {
+	unsigned least = ICS_FRAME_PLACES;
+
+	for (unsigned i = 0; i < ICS_FRAME_PLACES; i++)
+		if (i != e->home && e->at[i] < FEW && (least == ICS_FRAME_PLACES || e->at[i] < e->at[least]))
+			least = i;
+	return least;
+}
+
+/* n messages came in there; returns how many more that are than at any place before. */
+static uint32_t
+note_place(struct ics_frame_count *e, uint32_t segment, uint8_t port, uint32_t n)
+{
+	unsigned i;
+
 	e->ports |= (uint16_t)(1u << (port & 15));
-	for (unsigned i = 0; i < e->n_segments; i++)
-		if (e->segment[i] == segment)
-			return;
-	if (e->n_segments < ICS_FRAME_PLACES)
-		e->segment[e->n_segments++] = segment;
+	for (i = 0; i < e->n_segments && e->segment[i] != segment; i++)
+		;
+	if (i == e->n_segments) {
+		if (e->n_segments < ICS_FRAME_PLACES)
+			e->n_segments++;
+		else
+			i = place_to_give_up(e);
+		if (i == ICS_FRAME_PLACES)
+			return 0;
+		e->segment[i] = segment;
+		e->at[i] = 0;
+	}
+	e->at[i] += n;
+	if (e->at[e->home] < FEW && e->at[i] > 2 * e->at[e->home])
+		e->home = (uint8_t)i;
+	return e->at[i] > e->total ? (uint32_t)(e->at[i] - e->total) : 0;
+}
+
+/* n more of it. */
+static void
+take_in(struct ics_frame_count *e, uint32_t segment, uint8_t port, uint32_t n, uint64_t ts_ns)
+{
+	e->heard += n;
+	e->added = note_place(e, segment, port, n);
+	add(e, e->added, ts_ns);
 }
 
 /* ---- the segment ---- */
@@ -316,7 +356,7 @@ ics_model_repeaters(const struct ics_model *m, uint32_t segment, const struct ic
 static unsigned
 factor(const struct census *c)
 {
-	return c->k > 1 ? c->k : 1;
+	return c->k_at_one > 1 ? c->k_at_one : 1;
 }
 
 /* It came once although others were repeating: their copies are their own. */
@@ -336,27 +376,34 @@ look_for_copies(struct ics_frames *f, const struct sample *s)
 	}
 }
 
-static void
-judge_feed(struct census *c, uint64_t now_ns)
+/* How often frames come, by those of two windows and what was found before. */
+static unsigned
+feed_of(const uint32_t *now, const uint32_t *before, unsigned k_before, uint64_t macs)
 {
 	uint32_t times[ICS_FEED_BUCKETS], all = 0;
 
 	for (unsigned i = 0; i < ICS_FEED_BUCKETS; i++)
-		all += times[i] = c->window[0].times[i] + c->window[1].times[i];
+		all += times[i] = now[i] + before[i];
 	if (all < FEED_SAMPLE)
-		return;
-	if (c->k > 1 && (uint64_t)times[c->k] * 100 >= (uint64_t)all * FEED_CLEAR_PERCENT)
-		return;
+		return k_before;
+	if (k_before > 1 && (uint64_t)times[k_before] * 100 >= (uint64_t)all * FEED_CLEAR_PERCENT)
+		return k_before;
 	for (unsigned k = 2; k <= ICS_FEED_MAX; k++)
 		if ((uint64_t)times[k] * 100 >= (uint64_t)all * FEED_LEARN_PERCENT &&
-		    __builtin_popcountll(c->macs) >= FEED_MACS) {
-			c->k = (uint8_t)k;
-			c->k_since_ns = now_ns;
-			return;
-		}
-	if (c->k > 1)
+		    __builtin_popcountll(macs) >= FEED_MACS)
+			return k;
+	return 1;
+}
+
+static void
+judge_feed(struct census *c, uint64_t now_ns)
+{
+	unsigned k = feed_of(c->window[0].times, c->window[1].times, c->k, c->macs);
+
+	if (k != c->k && (k > 1 || c->k > 1))
 		c->k_since_ns = now_ns;
-	c->k = 1;
+	c->k = (uint8_t)k;
+	c->k_at_one = (uint8_t)feed_of(c->window[0].at_one, c->window[1].at_one, c->k_at_one, c->macs);
 }
 
 static void
@@ -372,13 +419,15 @@ count_feed(struct ics_frames *f, const struct sample *s)
 	if (when >= c->window_ns + FEED_WINDOW_NS) {
 		c->window[1] = c->window[0];
 		if (when >= c->window_ns + 2 * FEED_WINDOW_NS)
-			c->window[1] = (struct window){{0}, {0}};
-		c->window[0] = (struct window){{0}, {0}};
+			c->window[1] = (struct window){0};
+		c->window[0] = (struct window){0};
 		c->window_ns = when;
 		c->macs = 0;
 		c->ports = 0;
 	}
 	n = e->total < ICS_FEED_BUCKETS ? (unsigned)e->total : ICS_FEED_BUCKETS - 1;
+	c->window[0].at_one[n]++;
+	n = e->heard < ICS_FEED_BUCKETS ? (unsigned)e->heard : ICS_FEED_BUCKETS - 1;
 	c->window[0].times[n]++;
 	if (n > 1)
 		c->window[0].gap[e->min_gap_ns < 100000    ? 0
@@ -413,7 +462,7 @@ look_back(struct ics_frames *f, uint64_t now_ns)
 
 /* ---- what comes in ---- */
 
-/* It repeats wherever it came in. */
+/* It repeats where it came again and again. */
 static void
 judge(struct ics_frames *f, struct ics_frame_count *e)
 {
@@ -424,7 +473,7 @@ judge(struct ics_frames *f, struct ics_frame_count *e)
 		struct census *c = &f->census[e->segment[i]];
 		uint32_t per_s = ics_frame_per_s(e, factor(c));
 
-		if (per_s >= ICS_REPEATER_MIN)
+		if (e->at[i] >= ICS_REPEATER_MIN && per_s >= ICS_REPEATER_MIN)
 			note_repeater(c, e, per_s);
 	}
 }
@@ -468,8 +517,7 @@ ics_frames_heard(struct ics_model *m, const struct ics_segment *seg, const struc
 		if (gap <= TWIN_NS && !(e->ports >> (rec->port & 15) & 1))
 			e->twin_port = true;
 	}
-	note_place(e, seg->id, rec->port);
-	add(e, 1 + rec->repeats, msg->ts_ns);
+	take_in(e, seg->id, rec->port, 1 + rec->repeats, msg->ts_ns);
 	judge(f, e);
 	return e;
 }
@@ -486,8 +534,7 @@ ics_frames_copies(struct ics_model *m, const struct ics_segment *seg, const stru
 		return;
 	}
 	note_gap(e, rec->min_gap_ns);
-	note_place(e, seg->id, rec->port);
-	add(e, 1 + rec->repeats, ts);
+	take_in(e, seg->id, rec->port, 1 + rec->repeats, ts);
 	judge(m->frames, e);
 }
 
@@ -502,7 +549,7 @@ ics_model_feed(const struct ics_model *m, uint32_t segment, struct ics_feed *out
 {
 	const struct census *c = &m->frames->census[segment];
 
-	*out = (struct ics_feed){.k = factor(c), .since_ns = c->k_since_ns, .ports = c->ports};
+	*out = (struct ics_feed){.k = c->k > 1 ? c->k : 1, .since_ns = c->k_since_ns, .ports = c->ports};
 	for (unsigned i = 0; i < ICS_FEED_BUCKETS; i++)
 		out->frames += out->times[i] = c->window[0].times[i] + c->window[1].times[i];
 	for (unsigned i = 0; i < ICS_FEED_GAPS; i++)

@@ -17,12 +17,16 @@
 struct ics_frame_count {
 	uint64_t hash;                      /* 0: free */
 	uint64_t first_ns, last_ns, run_ns; /* run_ns: since when it comes without a pause */
-	uint64_t total;                     /* messages since first_ns */
-	uint64_t slot;                      /* number of the latest slot of 100 ms */
-	uint32_t n[ICS_FRAME_SLOTS];        /* messages in the latest ten slots */
-	uint32_t in_second;                 /* sum of them */
-	uint32_t min_gap_ns;                /* UINT32_MAX: not known. 0: in one burst */
-	uint32_t segment[ICS_FRAME_PLACES]; /* ids, in order of appearance */
+	uint64_t heard;                     /* messages since first_ns, wherever they came in */
+	uint64_t total;              /* of them at the place that had most: what is seen at several is no repetition */
+	uint32_t added;              /* by which the latest message, or record of copies, made total more */
+	uint64_t slot;               /* number of the latest slot of 100 ms */
+	uint32_t n[ICS_FRAME_SLOTS]; /* messages in the latest ten slots */
+	uint32_t in_second;          /* sum of them */
+	uint32_t min_gap_ns;         /* UINT32_MAX: not known. 0: in one burst */
+	uint32_t segment[ICS_FRAME_PLACES]; /* ids, in order of appearance; of more places those that repeat stay */
+	uint32_t at[ICS_FRAME_PLACES];      /* messages there */
+	uint8_t home;                       /* where it repeats: index of one of them */
 	uint16_t ports;                     /* bits: where copies arrived */
 	uint8_t n_segments;                 /* saturates at ICS_FRAME_PLACES */
 	uint8_t class;
@@ -51,7 +55,7 @@ struct ics_repeater {
 #define ICS_FEED_BUCKETS (ICS_FEED_MAX + 2)
 #define ICS_FEED_GAPS 4 /* of copies: below 0.1, 0.5, 1 and 2 ms */
 struct ics_feed {
-	uint32_t times[ICS_FEED_BUCKETS]; /* of the latest one to two minutes */
+	uint32_t times[ICS_FEED_BUCKETS]; /* at all places of the tap; of the latest one to two minutes */
 	uint32_t frames;                  /* all of them */
 	uint32_t gap[ICS_FEED_GAPS];
 	uint16_t ports;    /* bits: where they came in */
@@ -67,7 +71,9 @@ unsigned ics_model_repeaters(const struct ics_model *m, uint32_t segment,
 			     const struct ics_repeater *out[static ICS_REPEATERS]);
 /* MACs of which a multicast frame was heard within the latest ten seconds, up to 8. */
 unsigned ics_model_speakers(const struct ics_model *m, uint32_t segment);
-/* How often the tap delivers a frame of this segment, 1 to ICS_FEED_MAX: what counts of copies are to be divided by. */
+/* How often the tap delivers a frame at one place of this segment, 1 to ICS_FEED_MAX: what counts of copies, which are
+ * those of one place, are to be divided by.
+ */
 unsigned ics_model_feed_factor(const struct ics_model *m, uint32_t segment);
 void ics_model_feed(const struct ics_model *m, uint32_t segment, struct ics_feed *out);
 
