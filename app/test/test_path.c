@@ -381,6 +381,37 @@ quota(void **state)
 	rig_free(r);
 }
 
+/* Seventeen reporters with a full quota each, all heard twice: more than there is room for. */
+static void
+full(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct packet p = base_packet(BASE_ptb);
+	struct ics_model_stats st;
+	unsigned n = 17 * ICS_PATHS_PER_REPORTER;
+
+	for (unsigned i = 0; i < n; i += ICS_PATHS_PER_REPORTER) {
+		char addr[40];
+
+		snprintf(addr, sizeof(addr), "2001:db8:ff::%x", 1 + i / ICS_PATHS_PER_REPORTER);
+		set_src(&p, addr);
+		for (unsigned k = 0; k < 2 * ICS_PATHS_PER_REPORTER; k++) {
+			unsigned far = i + k % ICS_PATHS_PER_REPORTER;
+			uint64_t at = T0 + i / ICS_PATHS_PER_REPORTER * 20 * S + k * (S / 4000);
+
+			snprintf(addr, sizeof(addr), "2001:db8:%x:%x::9", 0x1000 + far / 65536, far % 65536);
+			quote_far(&p, addr);
+			feed(r, &p, at);
+		}
+	}
+	ics_model_stats(ics_engine_model(r->engine), &st);
+	/* Who is there and was heard again stays; the last reporter finds no room, either time. */
+	assert_int_equal(st.paths, ICS_PATHS_MAX);
+	assert_int_equal(st.path_evictions, 0);
+	assert_int_equal(st.path_drops, 2 * ICS_PATHS_PER_REPORTER);
+	rig_free(r);
+}
+
 static void
 black_holes(void **state)
 {
@@ -435,7 +466,7 @@ main(void)
 		cmocka_unit_test(incident),     cmocka_unit_test(learns),     cmocka_unit_test(only_lower),
 		cmocka_unit_test(sweeps),       cmocka_unit_test(refuses),    cmocka_unit_test(estimates),
 		cmocka_unit_test(copies_count), cmocka_unit_test(flood),      cmocka_unit_test(quota),
-		cmocka_unit_test(black_holes),
+		cmocka_unit_test(black_holes),  cmocka_unit_test(full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
