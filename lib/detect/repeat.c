@@ -66,6 +66,12 @@ ics_detect_chorus(const struct ics_detector *d, uint32_t segment, uint32_t per_s
 	}
 }
 
+bool
+ics_chorus_may_loop(const struct ics_chorus *c)
+{
+	return c->macs >= ICS_CHORUS_MACS || (c->macs >= ICS_DUET_MACS && c->other_kind);
+}
+
 void
 ics_detect_set_vendor(struct ics_anomaly *a, const struct ics_mac *mac)
 {

@@ -21,6 +21,8 @@ struct ics_chorus {
 
 /* MACs that repeat something at the same time, and are a loop then. */
 #define ICS_CHORUS_MACS 3
+/* Or so many, when it is not MLD reports alone. */
+#define ICS_DUET_MACS 2
 
 /* repeat.c. Adds n to second sec; returns the sum of the latest ten. */
 uint32_t ics_seconds_add(struct ics_seconds *s, uint64_t sec, uint32_t n);
@@ -31,6 +33,8 @@ const struct ics_repeater *ics_detect_repeater(const struct ics_detector *d, uin
 /* Those with per_s copies a second and more, coming for min_ms and longer. */
 void ics_detect_chorus(const struct ics_detector *d, uint32_t segment, uint32_t per_s, uint32_t min_ms,
 		       struct ics_chorus *out);
+/* They may well be a loop, that is: those who judge one machine wait for what l2_loop says. */
+bool ics_chorus_may_loop(const struct ics_chorus *c);
 /* "", or the vendor of the MAC. */
 void ics_detect_set_vendor(struct ics_anomaly *a, const struct ics_mac *mac);
 /* "0,1": numbers of the bits set in ports. */
