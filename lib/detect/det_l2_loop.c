@@ -189,8 +189,9 @@ is_chorus(const struct ics_detector *d, uint32_t segment, uint32_t per_s, unsign
 	struct ics_chorus c;
 
 	ics_detect_chorus(d, segment, per_s, TRANSIENT_MS, &c);
+	/* Two that go on like this, and it is no network card: a small network, or a loop that just began. */
 	if (c.macs < macs)
-		return false;
+		return c.macs >= ICS_DUET_MACS && c.other_kind && now_ns >= c.since_ns + WAIT_NS;
 	return c.other_kind || !c.others_speak || now_ns >= c.since_ns + WAIT_NS;
 }
 

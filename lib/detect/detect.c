@@ -149,7 +149,7 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 	if (f->in_second < ICS_REPEATER_MIN)
 		return false;
 	ics_detect_chorus(&s->d[0], segment, ICS_REPEATER_MIN, 0, &chorus);
-	return chorus.macs >= ICS_CHORUS_MACS;
+	return ics_chorus_may_loop(&chorus);
 }
 
 void
