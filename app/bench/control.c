@@ -106,6 +106,7 @@ begin(struct bench *b, enum ics_class class, uint32_t host, unsigned l4_off, uns
 	};
 	put_mac(it->frame + 6, host);
 	it->frame[18] = 0x60;
+	it->frame[24] = l4_off == 58 ? ICS_PROTO_ICMP6 : ICS_PROTO_HOPOPTS;
 	it->frame[25] = 255;
 	b->list[b->n] = (struct ics_engine_item){&it->rec, {it->frame, it->rec.cap_len}, 0};
 	b->n++;
@@ -165,10 +166,12 @@ na(struct bench *b, uint32_t host, uint32_t n, uint32_t asker, uint32_t from)
 static void
 report(struct bench *b, uint32_t host)
 {
+	static const uint8_t router_alert[8] = {58, 0, 5, 2, 0, 0, 1, 0};
 	uint8_t *f = begin(b, ICS_CLASS_mld2_report, host, 66, 28), *m = f + 66;
 	uint8_t target[16];
 
 	f[25] = 1;
+	memcpy(f + 58, router_alert, sizeof(router_alert));
 	m[0] = ICS_ICMP6_MLD2_REPORT;
 	m[7] = 1;
 	m[8] = 4;
@@ -227,6 +230,13 @@ feed(struct bench *b)
 	for (unsigned i = 0; i < b->n; i += BURST)
 		ics_engine_feed_burst(b->engine, &b->list[i], b->n - i < BURST ? b->n - i : BURST);
 	b->n = 0;
+}
+
+/* What is measured; callgrind counts it alone with --toggle-collect='counted*'. */
+__attribute__((noipa)) static void
+counted(struct bench *b)
+{
+	feed(b);
 }
 
 /* Every address answers once. */
@@ -316,7 +326,7 @@ measure(uint32_t hosts, uint32_t per_host, unsigned rounds, unsigned batches, bo
 				next(b);
 			n += b->n;
 			t = cpu_ns();
-			feed(b);
+			counted(b);
 			spent += cpu_ns() - t;
 		}
 		ns[r] = (double)spent / (double)n;

@@ -16,7 +16,7 @@
 #define TREND_HOURS (7 * 24)
 #define CHECK_NS (900 * NS_PER_S)
 #define PORTS 256
-/* In percent: shown again when it moved by so much. */
+/* In percent: shown again when it moved by so much; beyond the end of the table, when it doubled. */
 #define STEP 5
 
 enum variant { FULL, NEARLY_FULL, FILLING, TREND, NONE };
@@ -164,10 +164,17 @@ render(struct ics_detector *d, struct ics_episode *ep)
 	say(a, e);
 }
 
+/* Each step looks at all hosts: a table that is full many times over is not news a hundred times. */
+static uint64_t
+step_of(uint32_t percent)
+{
+	return percent < 100 ? percent / STEP : 100 + (31 - (unsigned)__builtin_clz(percent / 100));
+}
+
 static uint64_t
 signature_of(const struct episode *e)
 {
-	return e->variant | (uint64_t)(e->now.percent / STEP) << 8 | (uint64_t)e->muted << 63;
+	return e->variant | step_of(e->now.percent) << 8 | (uint64_t)e->muted << 63;
 }
 
 static void

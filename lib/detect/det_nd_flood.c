@@ -34,6 +34,7 @@ static const uint32_t limit[KINDS] = {50, 50, 5};
 #define SLOTS 16384
 #define COPIES 1024
 
+/* A pair is a cache line. */
 struct slot {
 	uint32_t tag, sec;
 	uint32_t n[KINDS];
@@ -220,6 +221,24 @@ busyness(const struct slot *s, uint32_t sec)
 	return s->sec != sec ? 0 : (uint64_t)s->n[NS] + s->n[NA] + s->n[RS];
 }
 
+static uint64_t
+hash_of(const struct ics_detector *d, uint32_t segment, const uint8_t *mac)
+{
+	uint32_t first, last;
+
+	memcpy(&first, mac, 4);
+	memcpy(&last, mac + 2, 4);
+	return ics_hash_mix(((uint64_t)segment << 32 | last) ^ d->seed, first + d->seed);
+}
+
+static void
+on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *mac)
+{
+	const struct state *st = d->state;
+
+	__builtin_prefetch(&st->slot[hash_of(d, segment, mac) % (SLOTS / 2) * 2], 1);
+}
+
 static struct slot *
 slot_of(struct state *st, uint64_t hash, uint32_t sec)
 {
@@ -346,12 +365,7 @@ on_mac(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chang
        uint32_t sec)
 {
 	struct state *st = d->state;
-	struct {
-		uint32_t segment;
-		struct ics_mac mac;
-	} __attribute__((packed)) id = {c->segment->id, msg->smac};
-	uint64_t hash = ics_hash(&id, sizeof(id), d->seed);
-	struct slot *s = slot_of(st, hash, sec);
+	struct slot *s = slot_of(st, hash_of(d, c->segment->id, msg->smac.b), sec);
 	struct episode *e;
 	struct copy *copy;
 	enum variant v;
@@ -469,6 +483,7 @@ const struct ics_detector_ops ics_det_nd_flood = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.ahead = on_ahead,
 	.copies = on_copies,
 	.render = render,
 	.timer = on_timer,

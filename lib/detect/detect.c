@@ -35,28 +35,43 @@ struct audience {
 	struct listener {
 		void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
 		struct ics_detector *d;
-		bool invalid_too, once_in_loop;
 	} listener[N_DETECTORS];
 };
 
+/* Messages by what keeps them from some. */
+enum { VALID, VALID_AGAIN, INVALID, INVALID_AGAIN, STANDINGS };
+
 struct ics_detectors {
 	struct ics_config conf;
-	struct audience audience[ICS_CLASS_COUNT];
+	struct audience audience[STANDINGS][ICS_CLASS_COUNT];
+	struct {
+		unsigned n;
+		struct ics_detector *d[N_DETECTORS];
+	} ahead[ICS_CLASS_COUNT];
 	bool data_seen, both_ways_seen;
 	struct ics_model *model;
 	struct ics_detect_shared shared;
 	struct ics_detector d[N_DETECTORS];
 };
 
+static bool
+listens(const struct ics_detector_ops *ops, unsigned standing)
+{
+	return (ops->invalid_too || standing == VALID || standing == VALID_AGAIN) &&
+	       (!ops->once_in_loop || standing == VALID || standing == INVALID);
+}
+
 static void
 join_audiences(struct ics_detectors *s, struct ics_detector *d)
 {
-	for (unsigned k = 0; k < ICS_CLASS_COUNT; k++) {
-		struct audience *a = &s->audience[k];
+	for (unsigned i = 0; i < STANDINGS * ICS_CLASS_COUNT; i++) {
+		unsigned standing = i / ICS_CLASS_COUNT, class = i % ICS_CLASS_COUNT;
+		struct audience *a = &s->audience[standing][class];
 
-		if (d->ops->classes >> k & 1)
-			a->listener[a->n++] =
-				(struct listener){d->ops->message, d, d->ops->invalid_too, d->ops->once_in_loop};
+		if ((d->ops->classes >> class & 1) && listens(d->ops, standing))
+			a->listener[a->n++] = (struct listener){d->ops->message, d};
+		if (standing == VALID && (d->ops->classes >> class & 1) && d->ops->ahead != NULL)
+			s->ahead[class].d[s->ahead[class].n++] = d;
 	}
 }
 
@@ -155,16 +170,26 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 void
 ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
 {
-	const struct audience *a = &s->audience[msg->class];
 	bool valid = msg->strict || msg->lenient, again;
+	const struct listener *l, *end;
+	const struct audience *a;
 
 	s->shared.message++;
 	if (change->segment == NULL)
 		return;
 	again = is_looped(s, change->segment->id, change->frame);
-	for (unsigned i = 0; i < a->n; i++)
-		if ((valid || a->listener[i].invalid_too) && !(again && a->listener[i].once_in_loop))
-			a->listener[i].message(a->listener[i].d, msg, change);
+	a = &s->audience[(valid ? VALID : INVALID) + again][msg->class];
+	for (l = a->listener, end = l + a->n; l != end; l++)
+		l->message(l->d, msg, change);
+}
+
+void
+ics_detectors_ahead(const struct ics_detectors *s, uint8_t class, uint32_t segment, const uint8_t *smac)
+{
+	if (class >= ICS_CLASS_COUNT)
+		return;
+	for (unsigned i = 0; i < s->ahead[class].n; i++)
+		s->ahead[class].d[i]->ops->ahead(s->ahead[class].d[i], segment, smac);
 }
 
 void

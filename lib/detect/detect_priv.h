@@ -33,6 +33,8 @@ struct ics_detector_ops {
 	int (*init)(struct ics_detector *d);  /* NULL: nothing to do */
 	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+	/* See ics_detectors_ahead(). NULL: it has nothing to fetch. */
+	void (*ahead)(struct ics_detector *d, uint32_t segment, const uint8_t *smac);
 	/* See ics_detectors_hidden(). NULL: not of interest. */
 	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
 	/* A lenient or strict message is what the detectors judge; with this they are shown invalid ones too. */

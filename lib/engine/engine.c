@@ -134,6 +134,14 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	ics_detectors_message(e->detectors, &msg, &change);
 }
 
+static void
+look_ahead(struct ics_engine *e, unsigned step, const struct ics_engine_item *item, struct ics_ahead *ahead)
+{
+	ics_model_prefetch(e->model, step, item->rec, item->frame, ahead);
+	if (step == 0 && ahead->segment != 0)
+		ics_detectors_ahead(e->detectors, item->rec->class, ahead->segment - 1, item->frame.p + 6);
+}
+
 /* A conveyor: while one record is worked on, the memory for those behind it is on its way. */
 void
 ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n)
@@ -145,10 +153,11 @@ ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items,
 
 		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++, at -= STEP_AHEAD)
 			if (at < n)
-				ics_model_prefetch(e->model, step, items[at].rec, items[at].frame,
-						   &ahead[at % AHEAD_MAX]);
-		if (at < n)
-			ics_engine_feed(e, items[at].rec, items[at].frame, items[at].frame_no);
+				look_ahead(e, step, &items[at], &ahead[at % AHEAD_MAX]);
+		if (at >= n)
+			continue;
+		ics_model_expect(e->model, &ahead[at % AHEAD_MAX]);
+		ics_engine_feed(e, items[at].rec, items[at].frame, items[at].frame_no);
 	}
 }
 

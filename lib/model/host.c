@@ -198,15 +198,12 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 {
 	struct host_key key = {seg->s.id, msg->smac};
 	struct ics_host *h;
-	uint32_t i = hint;
+	uint32_t i;
 
 	if (!msg->has_mac)
 		return 0;
 	/* hint: the host that claimed the address of this message before, which saves the look-up. */
-	if (hint != 0 && ics_mac_equal(&host_at(m, hint)->mac, &msg->smac))
-		ics_table_touch(&m->hosts, host_at(m, hint));
-	else
-		i = ics_table_find(&m->hosts, &key);
+	i = ics_table_find_near(&m->hosts, &key, hint != 0 ? hint : (uint32_t)m->expected.host);
 	if (i == 0) {
 		i = make_room_for_host(m, seg) ? ics_table_insert(&m->hosts, &key) : 0;
 		ics_evict_newcomer(&m->new_hosts, &m->hosts, i);
@@ -293,18 +290,12 @@ note_other(struct ics_model *m, struct ics_host *h, const struct ics_mac *mac)
 		h->other = *mac;
 }
 
-/* Several in turn ask for the address of one message: the last one that was found is looked at first. */
+/* Several in turn ask for the address of one message: the one that was expected or found last is looked at first. */
 static uint32_t
 find_binding(struct ics_model *m, const struct binding_key *key)
 {
-	struct ics_binding *b = m->latest_binding != 0 ? binding_at(m, m->latest_binding) : NULL;
-	uint32_t i;
+	uint32_t i = ics_table_find_near(&m->bindings, key, m->latest_binding);
 
-	if (b != NULL && b->segment == key->segment && ics_ip_equal(&b->addr, &key->addr)) {
-		ics_table_touch(&m->bindings, b);
-		return m->latest_binding;
-	}
-	i = ics_table_find(&m->bindings, key);
 	if (i != 0)
 		m->latest_binding = i;
 	return i;

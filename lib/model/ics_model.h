@@ -318,12 +318,15 @@ void ics_model_apply(struct ics_model *m, const struct ics_segment *seg, const s
  */
 #define ICS_MODEL_PREFETCH_STEPS 4
 struct ics_ahead {
-	uint64_t binding, host;  /* hashes, then indexes; 0: none */
+	uint32_t segment;       /* id plus one; 0: not known, or its sender is not */
+	uint64_t binding, host; /* hashes, then indexes; 0: none */
 	uint64_t group, member; /* likewise */
-	uint64_t solicit; /* likewise */
+	uint64_t solicit;       /* likewise */
 };
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
 			struct ics_ahead *ahead);
+/* Of the record that comes next, after all steps: what was found for it is looked at before the tables. */
+void ics_model_expect(struct ics_model *m, const struct ics_ahead *ahead);
 struct ics_segment_key ics_segment_key_of(const struct ics_record *rec);
 
 const struct ics_router *ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr);

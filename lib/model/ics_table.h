@@ -34,7 +34,9 @@ void ics_table_fini(struct ics_table *t);
 
 /* 0 when there is none. Counts as a use. */
 uint32_t ics_table_find(struct ics_table *t, const void *key);
-/* The same without being a use. */
+/* The same where the entry of that index (0: none) is likely the one; it may also be gone or another's. */
+uint32_t ics_table_find_near(struct ics_table *t, const void *key, uint32_t index);
+/* As ics_table_find(), without being a use. */
 uint32_t ics_table_peek(const struct ics_table *t, const void *key);
 /* A new entry, zero but for its key, which must not be in the table; 0 when the table is full. */
 uint32_t ics_table_insert(struct ics_table *t, const void *key);

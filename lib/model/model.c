@@ -105,15 +105,15 @@ segment_get(struct ics_model *m, const struct ics_record *rec)
 {
 	struct ics_segment_key key = ics_segment_key_of(rec);
 	uint64_t packed = pack_segment_key(&key);
-	struct seg_entry *e;
+	struct seg_entry **recent = &m->recent_seg[recent_segment(packed)], *e;
 	uint32_t i;
 
-	if (m->last_seg != NULL && m->last_seg->key == packed)
-		return m->last_seg;
+	if (*recent != NULL && (*recent)->key == packed)
+		return *recent;
 	i = ics_table_find(&m->segments, &packed);
 	e = i == 0 ? make_segment(m, &key) : ics_table_at(&m->segments, i);
 	if (e != NULL)
-		m->last_seg = e;
+		*recent = e;
 	return e;
 }
 

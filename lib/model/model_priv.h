@@ -12,8 +12,9 @@ struct ics_prefix_list {
 
 struct seg_entry {
 	struct ics_table_head head;
-	uint64_t key;     /* pack_segment_key() */
-	uint32_t routers; /* first of its list, newest first; index */
+	uint64_t key;         /* pack_segment_key() */
+	uint32_t routers;     /* first of its list, newest first; index */
+	uint64_t router_bits; /* router_bit() of those, and of some that are gone: most addresses need no look-up */
 	struct ics_prefix_list prefix[ICS_PREFIX_LISTS];
 	uint32_t prefixes;
 	uint32_t routes;
@@ -65,6 +66,9 @@ struct probation {
 	uint32_t index[PROBATION], next;
 };
 
+/* Segments that are found without a look-up. */
+#define RECENT_SEGMENTS 256
+
 struct ics_model {
 	struct probation new_hosts, new_bindings;
 	struct ics_frames *frames;
@@ -91,9 +95,10 @@ struct ics_model {
 	struct ics_mcast *mcast; /* group.h */
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
-	uint32_t latest_binding;    /* that was looked up and found */
-	struct seg_entry *last_seg; /* that of the last record: they come in runs */
-	uint32_t *by_id;            /* indexes of routers in order of id */
+	uint32_t latest_binding;                       /* that was looked up and found */
+	struct seg_entry *recent_seg[RECENT_SEGMENTS]; /* by recent_segment(): they come in runs, or by turns */
+	struct ics_ahead expected;                     /* what the next record is about, perhaps */
+	uint32_t *by_id;                               /* indexes of routers in order of id */
 	uint32_t last_router_id;
 	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
 	struct ics_model_stats stats;   /* drops and evictions; populations come from the tables */
@@ -103,6 +108,19 @@ static inline uint64_t
 pack_segment_key(const struct ics_segment_key *k)
 {
 	return (uint64_t)k->port << 40 | (uint64_t)k->encap << 32 | (uint64_t)k->vlan_outer << 16 | k->vlan_inner;
+}
+
+/* Segments stay for good, so a place once filled is right or another's. */
+static inline unsigned
+recent_segment(uint64_t packed_key)
+{
+	return ics_hash_mix(packed_key, 0) % RECENT_SEGMENTS;
+}
+
+static inline uint64_t
+router_bit(const struct ics_ip *addr)
+{
+	return 1ull << (ics_hash_mix(ics_load_u64(addr->b + 8), 0) >> 58);
 }
 
 static inline struct seg_entry *

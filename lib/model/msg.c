@@ -194,23 +194,29 @@ parse_error(struct ics_msg *m)
 	return true;
 }
 
-bool
-ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
+/* All but what only messages of a class have. Field by field: a compiler fills a struct with an instruction that takes
+ * longer than all else here.
+ */
+static bool
+parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
 {
+	static const struct ics_mac none;
 	uint32_t ether;
 
 	if ((rec->flags & ICS_REC_COPIES) || rec->class >= ICS_CLASS_COUNT)
 		return false;
-	*out = (struct ics_msg){
-		.rec = rec,
-		.frame = frame,
-		.ts_ns = rec->ts_ns,
-		.class = rec->class,
-		.strict = (rec->flags & ICS_REC_STRICT) != 0,
-		.lenient = (rec->flags & ICS_REC_LENIENT) != 0,
-	};
-	if (find_ether(rec, frame, &ether)) {
-		out->has_mac = true;
+	out->rec = rec;
+	out->frame = frame;
+	out->icmp = (struct ics_view){NULL, 0};
+	out->ts_ns = rec->ts_ns;
+	out->frame_no = 0;
+	out->class = rec->class;
+	out->strict = (rec->flags & ICS_REC_STRICT) != 0;
+	out->lenient = (rec->flags & ICS_REC_LENIENT) != 0;
+	out->later_fragment = out->cut = false;
+	out->has_mac = find_ether(rec, frame, &ether);
+	out->smac = out->dmac = none;
+	if (out->has_mac) {
 		out->dmac = ics_mac_from(frame.p + ether);
 		out->smac = ics_mac_from(frame.p + ether + 6);
 	}
@@ -228,19 +234,33 @@ ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct 
 	return true;
 }
 
+static void
+clear_class(struct ics_msg *m)
+{
+	_Static_assert(sizeof(struct ics_msg) == offsetof(struct ics_msg, error) + sizeof(m->error), "the largest");
+	memset(&m->error, 0, sizeof(m->error));
+}
+
+bool
+ics_msg_parse_outer(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
+{
+	clear_class(out);
+	return parse_outer(rec, frame, out);
+}
+
 bool
 ics_msg_parse(const struct ics_record *rec, struct ics_view frame, struct ics_msg *out)
 {
-	if (rec->l4_off == 0 || (rec->flags & ICS_REC_UNPARSED) || !ics_msg_parse_outer(rec, frame, out))
+	if (rec->l4_off == 0 || (rec->flags & ICS_REC_UNPARSED) || !parse_outer(rec, frame, out))
 		return false;
 	out->icmp = ics_view_sub(frame, rec->l4_off, rec->ilen);
 	out->cut = out->icmp.len < rec->ilen;
+	if (out->class == ICS_CLASS_nd_ns || out->class == ICS_CLASS_nd_na)
+		return parse_neighbor(out);
+	clear_class(out);
 	switch (out->class) {
 	case ICS_CLASS_nd_ra:
 		return parse_ra(out);
-	case ICS_CLASS_nd_ns:
-	case ICS_CLASS_nd_na:
-		return parse_neighbor(out);
 	case ICS_CLASS_nd_rs:
 		return parse_rs(out);
 	case ICS_CLASS_nd_redirect:

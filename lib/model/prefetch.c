@@ -14,22 +14,21 @@ struct mac_key {
 	struct ics_mac mac;
 };
 
-/* Records come in runs of one segment, or they do not. */
 static bool
 segment_of(const struct ics_model *m, const struct ics_record *rec, uint32_t *id)
 {
 	struct ics_segment_key k = ics_segment_key_of(rec);
 	uint64_t key = pack_segment_key(&k);
+	const struct seg_entry *e = m->recent_seg[recent_segment(key)];
 	uint32_t i;
 
-	if (m->last_seg != NULL && m->last_seg->key == key) {
-		*id = m->last_seg->s.id;
-		return true;
+	if (e == NULL || e->key != key) {
+		i = ics_table_peek(&m->segments, &key);
+		if (i == 0)
+			return false;
+		e = ics_table_at(&m->segments, i);
 	}
-	i = ics_table_peek(&m->segments, &key);
-	if (i == 0)
-		return false;
-	*id = ((const struct seg_entry *)ics_table_at(&m->segments, i))->s.id;
+	*id = e->s.id;
 	return true;
 }
 
@@ -67,6 +66,7 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 
 	if (!ics_view_has(frame, rec->l3_off + 8u, 32) || !segment_of(m, rec, &target.segment))
 		return;
+	ahead->segment = target.segment + 1;
 	if (rec->class != ICS_CLASS_nd_ns && rec->class != ICS_CLASS_nd_na) {
 		station.segment = target.segment;
 		station.mac = ics_mac_from(frame.p + 6);
@@ -107,7 +107,7 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 		break;
 	case 1:
 		if (ahead->solicit != 0)
-			(void)ics_table_prefetch_entry(&m->solicits, ahead->solicit);
+			ahead->solicit = ics_table_prefetch_entry(&m->solicits, ahead->solicit);
 		if (ahead->binding != 0)
 			ahead->binding = ics_table_prefetch_entry(&m->bindings, ahead->binding);
 		else if (ahead->host != 0 && (ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host)) != 0)
@@ -135,4 +135,11 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 			(void)ics_table_prefetch_entry(&m->mcast->members, ahead->member);
 		break;
 	}
+}
+
+void
+ics_model_expect(struct ics_model *m, const struct ics_ahead *ahead)
+{
+	m->expected = *ahead;
+	m->latest_binding = (uint32_t)ahead->binding;
 }

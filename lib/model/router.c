@@ -172,6 +172,8 @@ forget(struct ics_model *m, struct router_entry *e)
 	if (e->next != 0)
 		((struct router_entry *)ics_table_at(&m->routers, e->next))->prev = e->prev;
 	seg->s.routers--;
+	if (seg->routers == 0)
+		seg->router_bits = 0;
 	memmove(&m->by_id[pos], &m->by_id[pos + 1], (m->routers.count - pos - 1) * sizeof(m->by_id[0]));
 	ics_table_remove(&m->routers, e->index);
 }
@@ -236,6 +238,7 @@ ics_router_make(struct ics_model *m, struct seg_entry *seg, const struct ics_ip 
 	if (e->next != 0)
 		((struct router_entry *)ics_table_at(&m->routers, e->next))->prev = i;
 	seg->routers = i;
+	seg->router_bits |= router_bit(addr);
 	seg->s.routers++;
 	m->by_id[m->routers.count - 1] = i;
 	e->r.id = ++m->last_router_id;
@@ -250,7 +253,7 @@ struct router_entry *
 ics_router_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
 {
 	struct router_key key = {*addr, seg->s.id};
-	uint32_t i = seg->routers == 0 ? 0 : ics_table_find(&m->routers, &key);
+	uint32_t i = seg->router_bits & router_bit(addr) ? ics_table_find(&m->routers, &key) : 0;
 
 	if (i != 0)
 		return ics_table_at(&m->routers, i);
@@ -261,8 +264,10 @@ const struct ics_router *
 ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip *addr)
 {
 	struct router_key key = {*addr, segment};
-	uint32_t i = ics_table_find(&m->routers, &key);
+	uint32_t i = 0;
 
+	if (seg_by_id(m, segment)->router_bits & router_bit(addr))
+		i = ics_table_find(&m->routers, &key);
 	return i == 0 ? NULL : &((const struct router_entry *)ics_table_at(&m->routers, i))->r;
 }
 

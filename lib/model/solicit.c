@@ -183,7 +183,7 @@ ics_solicit_asked(struct ics_model *m, struct seg_entry *seg, const struct ics_m
 		note_target(a, msg);
 		out->asker = a;
 	}
-	i = m->solicits.count == 0 ? 0 : ics_table_find(&m->solicits, &key);
+	i = m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, (uint32_t)m->expected.solicit);
 	if (i != 0) {
 		s = solicit_at(m, i);
 		/* Several ask for it: it stays with the first that is followed. */
@@ -223,7 +223,8 @@ ics_solicit_answered(struct ics_model *m, struct seg_entry *seg, const struct ic
 		     const struct ics_binding *before)
 {
 	struct solicit_key key = {msg->na.target, seg->s.id};
-	uint32_t i = m->solicits.count == 0 ? 0 : ics_table_find(&m->solicits, &key);
+	uint32_t i =
+		m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, (uint32_t)m->expected.solicit);
 	struct ics_solicit *s;
 	struct ics_asker *a;
 

@@ -53,19 +53,35 @@ key_of(const struct ics_table_head *h)
 /* As ics_hash(), in one lane, which is quicker for keys as short as these are: 16 octets a step, of which the last may
  * take in some for the second time.
  */
+static inline uint64_t
+hash_of(const uint8_t *p, uint32_t len, uint64_t seed)
+{
+	const uint8_t *end = p + len;
+	uint64_t hash = seed;
+
+	if (len < 8)
+		return ics_hash(p, len, seed);
+	if (len < 16)
+		return ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(end - 8) + hash);
+	for (; end - p > 16; p += 16)
+		hash = ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(p + 8) + seed);
+	return ics_hash_mix(ics_load_u64(end - 16) ^ hash, ics_load_u64(end - 8) + seed);
+}
+
+/* Keys of the model are an address, a MAC or an index with the segment: of known length it is half the work. */
 uint64_t
 ics_table_hash(const struct ics_table *t, const void *key)
 {
-	const uint8_t *p = key, *end = p + t->key_len;
-	uint64_t hash = t->seed;
-
-	if (t->key_len < 8)
-		return ics_hash(key, t->key_len, t->seed);
-	if (t->key_len < 16)
-		return ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(end - 8) + hash);
-	for (; end - p > 16; p += 16)
-		hash = ics_hash_mix(ics_load_u64(p) ^ hash, ics_load_u64(p + 8) + t->seed);
-	return ics_hash_mix(ics_load_u64(end - 16) ^ hash, ics_load_u64(end - 8) + t->seed);
+	switch (t->key_len) {
+	case 8:
+		return hash_of(key, 8, t->seed);
+	case 10:
+		return hash_of(key, 10, t->seed);
+	case 20:
+		return hash_of(key, 20, t->seed);
+	default:
+		return hash_of(key, t->key_len, t->seed);
+	}
 }
 
 /* Keys are 8 octets or longer, or short enough for whatever memcmp() does. */
@@ -76,6 +92,9 @@ is_key(const struct ics_table *t, const struct ics_table_head *h, const void *ke
 	uint32_t n = t->key_len, i = 0;
 	uint64_t differ;
 
+	if (n == 20)
+		return ((ics_load_u64(a) ^ ics_load_u64(b)) | (ics_load_u64(a + 8) ^ ics_load_u64(b + 8)) |
+			(ics_load_u64(a + 12) ^ ics_load_u64(b + 12))) == 0;
 	if (n < 8)
 		return memcmp(a, b, n) == 0;
 	differ = ics_load_u64(a + n - 8) ^ ics_load_u64(b + n - 8);
@@ -141,6 +160,20 @@ ics_table_find(struct ics_table *t, const void *key)
 	if (i != 0)
 		head_at(t, i)->used = ++t->clock;
 	return i;
+}
+
+uint32_t
+ics_table_find_near(struct ics_table *t, const void *key, uint32_t index)
+{
+	struct ics_table_head *h;
+
+	if (index == 0)
+		return ics_table_find(t, key);
+	h = head_at(t, index);
+	if (h->used == 0 || !is_key(t, h, key))
+		return ics_table_find(t, key);
+	h->used = ++t->clock;
+	return index;
 }
 
 static void
