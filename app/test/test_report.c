@@ -304,13 +304,25 @@ static void
 test_text(void **state)
 {
 	struct fixture *x = *state;
+	const struct ics_detector_info *d;
+	unsigned n = 0, on = 0;
+	char line[80];
 	char *text;
 
 	text = get_text(x);
 	assert_true(strncmp(text, "No findings.\n", 13) == 0);
 	assert_non_null(strstr(text, "\nLooked at\n"));
 	assert_non_null(strstr(text, "12,345 frames"));
-	assert_non_null(strstr(text, "router_flag_cleared"));
+	/* What was not looked for is told with the reason, and not among the names of all that was. */
+	for (; (d = ics_engine_detector(x->report.engine, n)) != NULL; n++)
+		on += strcmp(d->state, "on") == 0;
+	assert_true(on > 0 && on < n);
+	snprintf(line, sizeof(line), "\n  assessed by %u of %u detectors\n", on, n);
+	assert_non_null(strstr(text, line));
+	assert_null(strstr(text, "router_flag_cleared"));
+	assert_non_null(strstr(text, "\n  not assessed, as the TCP sampler is off (sample.enable):"));
+	assert_non_null(strstr(text, "pmtu_blackhole_silent"));
+	assert_non_null(strstr(text, "\n  not assessed, as no data of hosts was seen:"));
 	assert_non_null(strstr(text, "No message breaks a rule.\n"));
 	assert_non_null(strstr(text, "no router was heard or named"));
 	free(text);

@@ -278,16 +278,27 @@ ics_detector_row(unsigned i)
 	return i < N_DETECTORS ? &table[i].info : NULL;
 }
 
+static const char *
+what_it_lacks(const struct ics_detectors *s, const struct ics_detector_ops *ops)
+{
+	if (ops->needs_samples && s->shared.samplers == NULL)
+		return "the TCP sampler is off (sample.enable)";
+	if (ops->needs_data && !s->data_seen)
+		return "no data of hosts was seen";
+	if (ops->needs_both_ways && !s->both_ways_seen)
+		return "no TCP flow was seen in both directions";
+	return NULL;
+}
+
 const struct ics_detector_info *
 ics_detectors_info(struct ics_detectors *s, unsigned i)
 {
 	if (i >= N_DETECTORS)
 		return NULL;
+	s->d[i].info.lacks = what_it_lacks(s, s->d[i].ops);
 	if (ics_detect_is_muted_wholly(&s->d[i]))
 		s->d[i].info.state = "muted";
-	else if ((s->d[i].ops->needs_data && !s->data_seen) ||
-		 (s->d[i].ops->needs_samples && s->shared.samplers == NULL) ||
-		 (s->d[i].ops->needs_both_ways && !s->both_ways_seen))
+	else if (s->d[i].info.lacks != NULL)
 		s->d[i].info.state = "not_assessed";
 	else
 		s->d[i].info.state = "on";

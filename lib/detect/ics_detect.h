@@ -19,6 +19,7 @@ struct ics_detector_info {
 	const char *thresholds;     /* "key value unit, ..." */
 	enum ics_severity severity; /* by default */
 	const char *state;          /* "on", "muted", "not_assessed" */
+	const char *lacks;          /* of one that is not assessed, what it needs and does not have */
 	uint64_t fired, cleared, suppressed;
 };
 

@@ -327,9 +327,15 @@ print_hosts(FILE *out, const struct ics_model *m)
 	}
 }
 
-/* One line for the detectors in that state; nothing when there are none. */
+static bool
+is_in(const struct ics_detector_info *d, const char *state, const char *lacks)
+{
+	return strcmp(d->state, state) == 0 && (lacks == NULL || strcmp(d->lacks, lacks) == 0);
+}
+
+/* One line for the detectors in that state, and for that reason; nothing when there are none. */
 static void
-print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *title)
+print_detectors_in(FILE *out, struct ics_engine *e, const char *state, const char *lacks, const char *title)
 {
 	const struct ics_detector_info *d;
 	char *line = NULL;
@@ -339,9 +345,9 @@ print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *
 
 	if (to == NULL)
 		return;
-	fputs(title, to);
+	fprintf(to, "%s%s", title, lacks != NULL ? lacks : "");
 	for (unsigned i = 0; (d = ics_engine_detector(e, i)) != NULL; i++) {
-		if (strcmp(d->state, state) != 0)
+		if (!is_in(d, state, lacks))
 			continue;
 		fprintf(to, "%s %s", any ? "," : ":", d->name);
 		any = true;
@@ -350,6 +356,34 @@ print_detectors(FILE *out, struct ics_engine *e, const char *state, const char *
 	if (any)
 		ics_report_wrap(out, line);
 	free(line);
+}
+
+/* The names of all would hide those few that matter: of what was not looked for. */
+static void
+print_detectors(FILE *out, struct ics_engine *e)
+{
+	const struct ics_detector_info *d, *before;
+	unsigned n = 0, on = 0;
+	char line[64];
+
+	for (; (d = ics_engine_detector(e, n)) != NULL; n++)
+		on += strcmp(d->state, "on") == 0;
+	if (on == n)
+		snprintf(line, sizeof(line), "assessed by all %u detectors", n);
+	else
+		snprintf(line, sizeof(line), "assessed by %u of %u detectors", on, n);
+	ics_report_wrap(out, line);
+	print_detectors_in(out, e, "muted", NULL, "muted (recorded, raises nothing)");
+	for (unsigned i = 0; (d = ics_engine_detector(e, i)) != NULL; i++) {
+		bool first = strcmp(d->state, "not_assessed") == 0;
+
+		for (unsigned k = 0; k < i && first; k++) {
+			before = ics_engine_detector(e, k);
+			first = !is_in(before, "not_assessed", d->lacks);
+		}
+		if (first)
+			print_detectors_in(out, e, "not_assessed", d->lacks, "not assessed, as ");
+	}
 }
 
 static void
@@ -369,9 +403,7 @@ print_looked_at(FILE *out, const struct ics_report *r)
 		 plural(r->counts->control), grouped(s.segments, n[2]), plural(s.segments), grouped(s.routers, n[3]),
 		 plural(s.routers), grouped(s.hosts, n[4]), plural(s.hosts), s.bindings, s.bindings == 1 ? "" : "es");
 	ics_report_wrap(out, line);
-	print_detectors(out, r->engine, "on", "assessed by");
-	print_detectors(out, r->engine, "muted", "muted (recorded, raises nothing)");
-	print_detectors(out, r->engine, "not_assessed", "not assessed (nothing to judge by was seen)");
+	print_detectors(out, r->engine);
 	if (s.routers == 0)
 		ics_report_wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
 			  "detect.gateways names one");
