@@ -778,8 +778,11 @@ static void
 silent_needs_both_directions(void **state)
 {
 	struct rig *r = rig_new(NULL);
-	struct ics_sample s = {
-		.kind = ICS_SAMPLE_SUM, .proto = ICS_PROTO_TCP, .src = ip_of(HOST4), .dst = ip_of(FAR4), .max_len = 1500};
+	struct ics_sample s = {.kind = ICS_SAMPLE_SUM,
+			       .proto = ICS_PROTO_TCP,
+			       .src = ip_of(HOST4),
+			       .dst = ip_of(FAR4),
+			       .max_len = 1500};
 
 	assert_string_equal(detector(r, "pmtu_blackhole_silent")->state, "not_assessed");
 	rig_sample(r);
