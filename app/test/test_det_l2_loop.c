@@ -91,6 +91,25 @@ of_reports_alone(void **state)
 	repeat_free(r);
 }
 
+/* Two stations are all there is: a loop when it goes on, and until then nobody is blamed. */
+static void
+two_stations(void **state)
+{
+	for (unsigned folded = 0; folded < 2; folded++) {
+		struct rig *r = repeat_rig("detect.learn_s=0", folded);
+		struct packet p[2] = {ns_by(0x20, 1), report_of(0x21, 2)};
+		uint64_t ts = circle(r, p, 2, 150, 10 * MS, T0);
+
+		assert_silent(r, LOOP);
+		assert_int_equal(open_count(r, "nd_flood"), 0);
+		circle(r, p, 2, 150, 10 * MS, ts);
+		assert_finding(the_only(r, LOOP), LOOP, "copies", "critical");
+		assert_int_equal(open_count(r, "nd_flood"), 0);
+		assert_int_equal(open_count(r, ST), 0);
+		repeat_free(r);
+	}
+}
+
 /* What hosts say twice by themselves does not keep it open. */
 static void
 ordinary_life_after_a_loop(void **state)
@@ -515,6 +534,7 @@ main(void)
 		cmocka_unit_test(three_stations),
 		cmocka_unit_test(through_two_places),
 		cmocka_unit_test(of_reports_alone),
+		cmocka_unit_test(two_stations),
 		cmocka_unit_test(ordinary_life_after_a_loop),
 		cmocka_unit_test(storms_are_no_loop),
 		cmocka_unit_test(storms_and_then_a_loop),
