@@ -101,7 +101,8 @@ say(struct ics_anomaly *a, const struct episode *e)
 	ics_mac_format(&e->other, m2);
 	if (e->variants == 1u << SELF_ECHO) {
 		ics_say(a,
-			"A duplicate address probe of %s came back to the wire within a second, and without a nonce the "
+			"A duplicate address probe of %s came back to the wire within a second, and without a nonce "
+			"the "
 			"host cannot tell it from a real duplicate: it may refuse its own address. Look for a loop, a "
 			"mirror port that feeds back or an access point that reflects multicast.",
 			m1);

@@ -84,7 +84,7 @@ struct episode {
 	bool taken_back; /* it was a loop */
 	struct ics_mac mac;
 	struct ics_ip src, group;
-	uint64_t hash; /* of the frame that it repeats */
+	uint64_t hash;               /* of the frame that it repeats */
 	uint32_t per_s, peak, limit; /* messages a second: of the latest second, and the most */
 	uint32_t groups;
 	struct ics_seconds own, own_copies;
@@ -640,8 +640,8 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	judge_segment(d, msg, c);
 	/* What came at another place before says nothing new. */
 	if (c->frame == NULL || c->frame->added != 0)
-		judge(d, home_of(d, c->frame, c->segment), &msg->smac, c->frame,
-		      c->frame != NULL ? c->frame->added : n, msg, msg->rec);
+		judge(d, home_of(d, c->frame, c->segment), &msg->smac, c->frame, c->frame != NULL ? c->frame->added : n,
+		      msg, msg->rec);
 }
 
 static void
