@@ -87,3 +87,28 @@ def test_kernel_queriers(lan):
         wait_for(scope, "mld_querier_change", "takeover", 60)
         assert querier(scope, "fe80::71")["in_charge"] == 1
         scope.assert_conservation()
+
+
+def test_fifty_joins(lan):
+    """Fifty groups of one kernel, each joined through a socket: they are memberships, and one too many is said."""
+    join = ("import socket, struct, sys, time\n"
+            "i = socket.if_nametoindex('eth0')\n"
+            "socks = []\n"
+            "for g in range(50):\n"
+            "    if g % 10 == 0:\n"
+            "        socks.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))\n"
+            "    socks[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,\n"
+            "                         socket.inet_pton(socket.AF_INET6, f'ff05::77:{g:x}') + struct.pack('@I', i))\n"
+            "    time.sleep(0.05)\n"
+            "time.sleep(float(sys.argv[1]))\n")
+    with Scope("-p", "tap0", "--set", "detect.learn_s=0", ns=lan.ns("tap")) as scope:
+        lan.router_up()
+        lan.hosts_up()
+        lab.wait_for("addresses are configured", lambda: not lan.tentative("h1"), 30)
+        before = scope.ask("/icmpscope/segment/info,0")["memberships"]
+        lan.start("/usr/bin/python3", "-c", join, "60", ns="h1")
+        a = wait_for(scope, "host_group_excess", "many")
+        assert (a["severity"], a["subject_mac"]) == ("warn", lab.HOSTS["h1"])
+        lab.wait_for("all fifty are members", lambda: scope.ask("/icmpscope/segment/info,0")["memberships"] >= before + 50, 30)
+        assert not [a for a in scope.anomalies() if a["name"] == "mld_report_storm"]
+        scope.assert_conservation()

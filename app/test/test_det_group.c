@@ -444,7 +444,19 @@ never_reported(void **state)
 }
 
 /* sm_case: what happens beside the answer of H and two queries that B answers. */
-enum sm_case { REPORTED, NOBODY_REPORTS, SUPPRESSED, ONE_QUERY, PROXY, LEFT, TAP_HEARS_FEW, GAVE_IT_UP, STOPPED, ASLEEP, DOZES };
+enum sm_case {
+	REPORTED,
+	NOBODY_REPORTS,
+	SUPPRESSED,
+	ONE_QUERY,
+	PROXY,
+	LEFT,
+	TAP_HEARS_FEW,
+	GAVE_IT_UP,
+	STOPPED,
+	ASLEEP,
+	DOZES
+};
 
 static unsigned
 silent_in(enum sm_case what)
