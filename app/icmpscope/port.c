@@ -4,6 +4,7 @@
 #include "port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -25,8 +26,8 @@ make_pool(struct port *p, const struct device *d, const struct plan *plan, unsig
 					  rte_eth_dev_socket_id(p->id));
 	if (p->pool != NULL)
 		return 0;
-	snprintf(err, PORT_ERR_LEN, "%.200s: no memory for %u packet buffers (%s): set eal.memory_mb higher, or 0",
-		 d->text, plan->mbufs[i], rte_strerror(rte_errno));
+	snprintf(err, PORT_ERR_LEN, "%.200s: no memory for %u packet buffers (%s): set eal.memory_mb above %" PRIu64,
+		 d->text, plan->mbufs[i], rte_strerror(rte_errno), plan->memory_mb);
 	return -rte_errno;
 }
 

@@ -207,8 +207,8 @@ test_memory(void **state)
 	machine(2, 1);
 	make();
 	plain = out.memory_mb;
-	/* 8,191 buffers of 2,432 bytes, 6 MB for the worker, an eighth more, and the base. */
-	assert_in_range(plain, 70, 90);
+	/* 8,191 buffers of 2,432 bytes, 5 MB more for the port, 6 MB for the worker, an eighth more, and the base. */
+	assert_in_range(plain, 80, 86);
 	assert_false(out.hugepages);
 
 	in.huge_free_mb = plain;
@@ -225,6 +225,17 @@ test_memory(void **state)
 	in.available_mb = 100;
 	assert_int_equal(plan_make(&in, &out, err), -ENOMEM);
 	assert_non_null(strstr(err, "worker.ring_bulk"));
+}
+
+/* Twelve AF_PACKET ports did not start with 509 MB, and did with 560. */
+static void
+test_memory_of_many_ports(void **state)
+{
+	machine(2, 1);
+	in.n_ports = 12;
+	in.worker_bytes = 14u << 20;
+	make();
+	assert_in_range(out.memory_mb, 560, 600);
 }
 
 static void
@@ -275,6 +286,7 @@ main(void)
 		cmocka_unit_test(test_no_port),
 		cmocka_unit_test(test_too_many_workers),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_memory_of_many_ports),
 		cmocka_unit_test(test_configured_memory_wins_and_is_doubted),
 		cmocka_unit_test(test_cpu_lists),
 	};
