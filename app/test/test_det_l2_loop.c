@@ -32,6 +32,8 @@ three_stations(void **state)
 		circle(r, p, 3, 50, 4 * MS, T0);
 		a = the_only(r, LOOP);
 		assert_finding(a, LOOP, "copies", "critical");
+		/* It says by what, for a loop of ARP is not seen. */
+		assert_non_null(strstr(detector(r, LOOP)->text, "ND, MLD and MRD alone, not by ARP"));
 		assert_int_equal(fact_value(a, "macs"), 3);
 		assert_int_equal(fact_value(a, "frames"), 3);
 		assert_non_null(strstr(fact_text(a, "first_macs"), "00:00:5e:00:53:20"));

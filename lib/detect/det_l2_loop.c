@@ -1,7 +1,8 @@
 /* A loop of bridges: what is sent to many comes again and again, whoever sent it, because link-layer frames have no hop
  * limit (hop limit 1 or 255 of the messages does not stop a bridge). A frame that one machine repeats is another matter
  * (mld_report_storm), as is a mirror that delivers everything twice (tap_duplicate_feed). A probe of duplicate address
- * detection that comes back with its own nonce shows a loop too (RFC 7527 4.2). Called for multicast ND and MLD and copies.
+ * detection that comes back with its own nonce shows a loop too (RFC 7527 4.2). Where IPv6 is silent a loop is not seen: of
+ * what circles, ARP and other broadcasts are no control messages here. Called for multicast ND, MLD and MRD and copies.
  */
 #include "repeat.h"
 
@@ -108,8 +109,8 @@ say(struct ics_anomaly *a, const struct episode *e, const char *vlans, const cha
 	else
 		ics_say(a, "Layer-2 loop on VLAN %s: frames of %s%llu machine%s repeat up to %u times a second%s. ",
 			vlans, ics_hll_count(&e->macs) > ABOUT ? "about " : "",
-			(unsigned long long)ics_hll_count(&e->macs), ics_hll_count(&e->macs) == 1 ? "" : "s",
-			e->peak, e->variants & 1u << AMPLIFY ? " and multiply" : "");
+			(unsigned long long)ics_hll_count(&e->macs), ics_hll_count(&e->macs) == 1 ? "" : "s", e->peak,
+			e->variants & 1u << AMPLIFY ? " and multiply" : "");
 	ics_say(a,
 		"Each multicast frame loads every host and the CPUs of the switches, until the spanning tree starves. "
 		"Check "
