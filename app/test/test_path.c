@@ -105,6 +105,8 @@ guess_ties(void **state)
 	g = guess(1492, true, 0, 0, 1500);
 	assert_string_equal(ics_guess_say(&g, text, sizeof(text)), "PPPoE, 2 MPLS labels (L3VPN) or QinQ");
 	assert_string_equal(ics_guess_say(&g, text, 12), "PPPoE");
+	ics_guess_encap(1492, &(struct ics_guess_hint){.is_ip4 = true, .n_labels = 2}, &g);
+	assert_string_equal(ics_guess_say(&g, text, sizeof(text)), "2 MPLS labels, link 1500");
 }
 
 static void

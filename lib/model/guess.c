@@ -258,14 +258,16 @@ ics_guess_of_path(const struct ics_path *p, struct ics_guess *out)
 const char *
 ics_guess_say(const struct ics_guess *g, char *buf, size_t len)
 {
+	/* Where the router showed its label stack, the others are out of the question. */
+	unsigned n = g->n > 0 && g->at[0].confidence == ICS_CONFIDENCE_HIGH ? 1 : g->n;
 	size_t at = 0;
 
 	snprintf(buf, len, "not the mark of any usual encapsulation");
-	for (unsigned i = 0; i < g->n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		int w = snprintf(buf + at, len - at, "%s%s",
-				 i == 0          ? g->at[0].confidence == ICS_CONFIDENCE_LOW ? "perhaps " : ""
-				 : i + 1 == g->n ? " or "
-						 : ", ",
+				 i == 0       ? g->at[0].confidence == ICS_CONFIDENCE_LOW ? "perhaps " : ""
+				 : i + 1 == n ? " or "
+					      : ", ",
 				 g->at[i].text);
 
 		if (w < 0 || at + (size_t)w >= len) {
