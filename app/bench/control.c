@@ -300,7 +300,7 @@ measure(uint32_t hosts, uint32_t per_host, unsigned rounds, unsigned batches, bo
 	static struct ics_config conf;
 	struct bench *b = calloc(1, sizeof(*b));
 	double ns[64];
-	uint64_t anomalies = 0;
+	uint64_t anomalies = 0, records = 0;
 	const struct ics_detector_info *d;
 	uint64_t rss = rss_kb();
 
@@ -325,6 +325,7 @@ measure(uint32_t hosts, uint32_t per_host, unsigned rounds, unsigned batches, bo
 			while (b->n < BATCH - 3)
 				next(b);
 			n += b->n;
+			records += b->n;
 			t = cpu_ns();
 			counted(b);
 			spent += cpu_ns() - t;
@@ -340,6 +341,7 @@ measure(uint32_t hosts, uint32_t per_host, unsigned rounds, unsigned batches, bo
 	if (tables) {
 		const struct ics_model *m = ics_engine_model(b->engine);
 
+		printf("    %" PRIu64 " records counted\n", records);
 		table_row("bindings", &m->bindings);
 		table_row("hosts", &m->hosts);
 		table_row("solicits", &m->solicits);
@@ -363,7 +365,9 @@ main(int argc, char **argv)
 	unsigned only = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 
 	if (argc > 3 || rounds == 0 || rounds > 64 || only > ICS_ARRAY_LEN(sizes)) {
-		fputs("usage: icmpscope-bench-control [ROUNDS [1|2|3]]   (1 k, 100 k, 1 M bindings)\n", stderr);
+		fputs("usage: icmpscope-bench-control [ROUNDS [1|2|3]]   (1 k, 100 k, 1 M bindings; BATCHES=N: of 4096 "
+		      "records, 128)\n",
+		      stderr);
 		return 2;
 	}
 	printf("%7s %9s %9s %9s %8s %8s %9s\n", "hosts", "bindings", "best ns", "median ns", "M/s", "MB", "anomalies");
