@@ -280,7 +280,8 @@ make_workers(void)
 			continue;
 		w = worker_new(&run.shared, p, n, run.ports[p->port].id, device_is_once(&run.devices[p->port]));
 		if (w == NULL) {
-			fprintf(stderr, "icmpscope: no memory for worker %u (%s): set eal.memory_mb above %" PRIu64 "\n", n,
+			fprintf(stderr,
+				"icmpscope: no memory for worker %u (%s): set eal.memory_mb above %" PRIu64 "\n", n,
 				strerror(errno), run.plan.memory_mb);
 			return 1;
 		}
