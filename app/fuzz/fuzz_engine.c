@@ -3,6 +3,7 @@
  * An entry without a frame lets time pass. Checked: the anomaly store and the model against their own rules,
  * that time and sequence numbers only grow, that the report is JSON, and that no verdict depends on the hash seed.
  */
+#include "check.h"
 #include "frame.h"
 #include "fuzz.h"
 
@@ -26,17 +27,34 @@
 #define CONF_NO_KNOWN 0x40
 #define CONF_SECOND_SEED 0x80
 
+/* Octet 1; the upper three bits are the link type. */
+#define HEAD1_CONTROL_WORD 0x01
+#define HEAD1_SAMPLER 0x02
+#define HEAD1_STEADY 0x04
+
 #define MS 1000000ll
 #define S 1000000000ll
 static const int64_t steps[16] = {0,      1000,   1 * MS,  10 * MS,  100 * MS, 500 * MS,  1 * S,    3 * S,
 				  10 * S, 60 * S, 600 * S, 1800 * S, 9000 * S, 86400 * S, -50 * MS, -3600 * S};
 static const unsigned times[8] = {1, 2, 3, 10, 40, 150, 500, 1200};
 
+/* The upper half of an entry's first octet: what follows. */
+#define KIND 0x30
+#define KIND_SAMPLE 0x10 /* octets of a sample record */
+#define KIND_COPIES 0x20 /* gap, port, another hash; how many */
+#define KIND_LOSS 0x30   /* worker, port, share; messages that were lost */
+
+#define KIND_LONG 0x40 /* or'ed: the frame was 1,514 octets long when it was captured */
+
 /* What is varied from frame to frame of an entry, or'ed. */
 #define VARY_SMAC 0x08
 #define VARY_SRC 0x10
 #define VARY_TARGET 0x20
 #define VARY_VLAN 0x40
+
+struct cleared {
+	uint64_t id, count, last_ns;
+};
 
 struct run {
 	struct ics_engine *engine;
@@ -48,6 +66,9 @@ struct run {
 	uint64_t now_ns, frame_no, frames;
 	uint64_t last_seq, last_clock_ns;
 	bool jumped_back;
+	struct ics_record last; /* that was fed with its frame */
+	uint64_t copies;        /* fed by copies_of_last() */
+	struct cleared cleared[64];
 };
 
 static int
@@ -55,8 +76,28 @@ push(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t 
 {
 	struct run *r = ctx;
 
+	if (!ics_record_is_sample(rec) && !(rec->flags & ICS_REC_COPIES))
+		r->last = *rec;
 	ics_engine_feed(r->engine, rec, (struct ics_view){frame, rec->cap_len}, r->frame_no);
 	return 0;
+}
+
+static void
+add_sampler(struct run *r)
+{
+	static const struct ics_sample_conf conf = {.filter_bits = ICS_SAMPLE_FILTER_MIN, .link_mtu = 1500};
+	static struct ics_samplers all = {.n = 1};
+	static struct ics_known watch;
+	static void *memory;
+
+	if (memory == NULL)
+		memory = aligned_alloc(64, (ics_sampler_size(&conf) + 63) / 64 * 64);
+	memset(memory, 0, ics_sampler_size(&conf));
+	memset(&watch, 0, sizeof(watch));
+	r->in.sampler = ics_sampler_init(&conf, memory);
+	FUZZ_CHECK(r->in.sampler != NULL, "no sampler");
+	all.at[0] = r->in.sampler;
+	ics_engine_set_samplers(r->engine, &all, &watch);
 }
 
 static void
@@ -79,7 +120,7 @@ start(struct run *r, const uint8_t *head, uint64_t seed)
 		r->conf.detect.r0_victims = 1;
 	if (c & CONF_MUTE)
 		ics_config_set(&r->conf, "detect.mute=*@vlan10/2026-05-12T06:00Z, router_flag_cleared@fe80::2", err);
-	r->conf.decode.mpls_control_word = head[1] & 1;
+	r->conf.decode.mpls_control_word = head[1] & HEAD1_CONTROL_WORD;
 	r->engine = ics_engine_new(&r->conf, seed);
 	FUZZ_CHECK(r->engine != NULL, "no memory");
 	/* Allocated once: fresh pages for it cost more than the rest of a short run. */
@@ -103,6 +144,10 @@ start(struct run *r, const uint8_t *head, uint64_t seed)
 		.sink = {push, r},
 		.seed = seed,
 	};
+	if (head[1] & HEAD1_SAMPLER)
+		add_sampler(r);
+	if (head[1] & HEAD1_STEADY)
+		ics_engine_set_steady(r->engine);
 	ics_inspect_init(&r->in);
 	r->now_ns = 1463012000000000000ull;
 }
@@ -145,7 +190,9 @@ check_anomaly(const struct run *r, const struct ics_anomaly *a)
 	check_facts(a->evidence, a->n_evidence);
 	fuzz_check_line(a->says, sizeof(a->says));
 	FUZZ_CHECK(a->severity <= ICS_SEV_CRITICAL, "severity %d", a->severity);
-	FUZZ_CHECK(a->n_frames <= ICS_ANOMALY_FRAMES_MAX && a->proof[ICS_PROOF_LATEST].len <= ICS_ANOMALY_EVIDENCE_FRAME, "%u frames", a->n_frames);
+	FUZZ_CHECK(a->n_frames <= ICS_ANOMALY_FRAMES_MAX &&
+			   a->proof[ICS_PROOF_LATEST].len <= ICS_ANOMALY_EVIDENCE_FRAME,
+		   "%u frames", a->n_frames);
 	FUZZ_CHECK(a->count != 0 && a->count >= a->n_frames, "%llu messages, %u frames", (unsigned long long)a->count,
 		   a->n_frames);
 	for (unsigned i = 0; i < a->n_frames; i++)
@@ -224,40 +271,31 @@ check_detectors(const struct run *r)
 static void
 check_model(const struct run *r)
 {
-	struct ics_model *m = ics_engine_model(r->engine);
-	uint64_t hosts = 0, bindings = 0, routers = 0, n_routers = 0, classes = 0;
-	const struct ics_segment *seg;
-	const struct ics_router *router;
 	struct ics_model_stats stats;
+	uint64_t classes = fuzz_check_model(r->engine, &r->conf);
 
-	ics_model_stats(m, &stats);
-	for (uint32_t i = 0; i < ics_model_segment_count(m); i++) {
-		seg = ics_model_segment(m, i);
-		FUZZ_CHECK(seg != NULL && seg->id == i, "segment %u", i);
-		FUZZ_CHECK(seg->routers <= ICS_ROUTERS_PER_SEGMENT + r->conf.detect.gateways.n,
-			   "%u routers on one segment", seg->routers);
-		FUZZ_CHECK(seg->default_routers <= seg->routers && seg->router_hosts <= seg->hosts,
-			   "%u of %u default, %u of %u hosts", seg->default_routers, seg->routers, seg->router_hosts,
-			   seg->hosts);
-		FUZZ_CHECK(seg->first_ns <= seg->last_ns, "segment %u ends before it starts", i);
-		hosts += seg->hosts;
-		bindings += seg->bindings;
-		routers += seg->routers;
-		for (unsigned c = 0; c < ICS_CLASS_COUNT; c++)
-			classes += seg->class[c];
-	}
-	FUZZ_CHECK(ics_model_segment(m, ics_model_segment_count(m)) == NULL, "one segment more");
-	FUZZ_CHECK(hosts == stats.hosts && bindings == stats.bindings, "hosts or bindings of segments");
-	FUZZ_CHECK(stats.segment_drops != 0 || classes == ics_count_get(&r->counters.delivered),
+	ics_model_stats(ics_engine_model(r->engine), &stats);
+	FUZZ_CHECK(stats.segment_drops != 0 || classes == ics_count_get(&r->counters.delivered) + r->copies,
 		   "segments count %llu messages", (unsigned long long)classes);
-	for (uint32_t id = 0; (router = ics_model_router_next(m, id)) != NULL; id = router->id + 1) {
-		FUZZ_CHECK(router->id >= id, "router %u, at least %u", router->id, id);
-		FUZZ_CHECK(router->n_macs <= ICS_ROUTER_MACS, "%u MACs", router->n_macs);
-		FUZZ_CHECK(ics_router_state_name(router->state) != NULL, "state %d", router->state);
-		n_routers++;
+}
+
+/* What is cleared stays as it is. */
+static void
+check_cleared(struct run *r)
+{
+	const struct ics_anomaly_store *s = ics_engine_anomalies(r->engine);
+	const struct ics_anomaly *a;
+
+	for (a = ics_anomaly_next(s, 0); a != NULL; a = ics_anomaly_next(s, a->seq + 1)) {
+		struct cleared *c = &r->cleared[a->id % ICS_ARRAY_LEN(r->cleared)];
+
+		if (a->state == ICS_ANOMALY_OPEN)
+			continue;
+		FUZZ_CHECK(c->id != a->id || (c->count == a->count && c->last_ns == a->last_ns),
+			   "%s: cleared, and goes from %llu to %llu messages", a->detector,
+			   (unsigned long long)c->count, (unsigned long long)a->count);
+		*c = (struct cleared){a->id, a->count, a->last_ns};
 	}
-	FUZZ_CHECK(n_routers == stats.routers && routers == stats.routers, "%llu routers, %llu of segments",
-		   (unsigned long long)n_routers, (unsigned long long)routers);
 }
 
 /* After every entry: cheap, and nothing goes back. */
@@ -268,6 +306,7 @@ check_progress(struct run *r)
 	uint64_t clock = ics_model_clock(ics_engine_model(r->engine))->now_ns;
 
 	ics_anomaly_stats(ics_engine_anomalies(r->engine), &stats);
+	check_cleared(r);
 	FUZZ_CHECK(stats.last_seq >= r->last_seq, "sequence numbers run back");
 	FUZZ_CHECK(clock >= r->last_clock_ns, "the clock runs back");
 	if (!r->jumped_back)
@@ -343,6 +382,57 @@ vary(struct fuzz_frame *f, uint8_t how, unsigned n)
 		fuzz_frame_repair(f, 0);
 }
 
+/* What the sampler told: octets as a record carries them. */
+static void
+feed_sample(struct run *r, const uint8_t *data, uint32_t len)
+{
+	uint8_t *exact = malloc(len);
+	struct ics_record rec = {.ts_ns = r->now_ns,
+				 .class = ICS_RECORD_SAMPLE,
+				 .vlan_outer = ICS_VLAN_NONE,
+				 .vlan_inner = ICS_VLAN_NONE,
+				 .wire_len = (uint16_t)len,
+				 .cap_len = (uint16_t)len};
+
+	memcpy(exact, data, len);
+	ics_engine_feed(r->engine, &rec, (struct ics_view){exact, len}, r->frame_no);
+	free(exact);
+}
+
+/* Copies of the latest frame, as a worker tells them; at times of another frame, which nobody knows. */
+static void
+copies_of_last(struct run *r, const uint8_t *data, uint32_t len)
+{
+	static const uint32_t gaps[] = {0, 1000, 50000, 400000, 1500000, 20000000, 900000000, UINT32_MAX};
+	struct ics_record rec = r->last;
+
+	if (rec.frame_hash == 0)
+		return;
+	rec.ts_ns = r->now_ns;
+	rec.flags |= ICS_REC_COPIES;
+	rec.cap_len = 0;
+	rec.repeats = len > 2 ? ics_load_be16(data + 1) : len;
+	rec.min_gap_ns = gaps[data[0] & 7];
+	rec.port = data[0] >> 3 & 1;
+	rec.frame_hash ^= data[0] >> 7;
+	r->copies += 1 + (uint64_t)rec.repeats;
+	ics_engine_feed(r->engine, &rec, (struct ics_view){NULL, 0}, r->frame_no);
+}
+
+static void
+note_loss(struct run *r, const uint8_t *data, uint32_t len)
+{
+	struct ics_loss loss = {.worker = data[0] & 3, .port = data[0] >> 4};
+
+	for (uint32_t i = 1; i < len; i++) {
+		loss.lost[i % ICS_DROP_COUNT] += data[i];
+		loss.lost_class[data[i] % ICS_CLASS_COUNT] += data[i];
+		loss.messages += (uint64_t)data[i] * (1 + (data[0] & 0x0cu));
+	}
+	ics_engine_tick(r->engine, r->now_ns);
+	ics_engine_note_loss(r->engine, &loss);
+}
+
 static void
 run_entry(struct run *r, const uint8_t *e, const uint8_t *data, uint32_t len, uint8_t link)
 {
@@ -355,10 +445,25 @@ run_entry(struct run *r, const uint8_t *e, const uint8_t *data, uint32_t len, ui
 		ics_engine_tick(r->engine, r->now_ns);
 		return;
 	}
+	switch (e[0] & KIND) {
+	case KIND_SAMPLE:
+		feed_sample(r, data, len);
+		return;
+	case KIND_COPIES:
+		copies_of_last(r, data, len);
+		return;
+	case KIND_LOSS:
+		note_loss(r, data, len);
+		return;
+	default:
+		break;
+	}
 	for (unsigned i = 0; i < n && r->frames < FRAMES_MAX; i++) {
 		struct fuzz_frame f = {malloc(len), len, len, link};
 		struct ics_frame frame = {f.b, len, len, ICS_VLAN_NONE, link};
 
+		if (e[0] & KIND_LONG && len < 1514)
+			frame.wire_len = 1514;
 		memcpy(f.b, data, len);
 		if (i != 0)
 			vary(&f, e[1], i);
@@ -488,6 +593,118 @@ insert_base(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, siz
 	return size;
 }
 
+/* An address that a base packet is from, to, or about. */
+static struct ics_ip
+any_address(struct fuzz_rng *r)
+{
+	uint8_t b[FUZZ_FRAME_MAX];
+	struct fuzz_frame f = {b, 0, sizeof(b), ICS_LINK_ETHERNET};
+	struct fuzz_layout at;
+	unsigned n = 0;
+
+	while (fuzz_base(n) != NULL)
+		n++;
+	f.len = fuzz_unhex(fuzz_base(fuzz_rng_below(r, n)), b, sizeof(b));
+	fuzz_frame_layout(&f, &at);
+	if (at.l4 + 48 <= f.len && fuzz_rng_below(r, 2))
+		at.l3 = at.l4 + 8; /* what an error quotes */
+	n = fuzz_rng_below(r, 2);
+	return at.version == 6 && at.l3 + 40 <= f.len ? ics_ip_from6(b + at.l3 + 8 + 16 * n)
+						      : ics_ip_from4(b + at.l3 + 12 + 4 * n);
+}
+
+/* A segment of one of a few TCP flows, the headers of it: full-size ones, small ones, acknowledgements, SYNs. */
+static size_t
+insert_tcp(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, size_t off)
+{
+	static const uint8_t flags[] = {0x10, 0x10, 0x10, 0x18, 0x02, 0x12, 0x11, 0x04};
+	uint8_t entry[ENTRY + 14 + 40 + 24] = {0}, *b = entry + ENTRY, *ip = b + 14;
+	bool is6 = fuzz_rng_below(r, 2), back = fuzz_rng_below(r, 2), full = fuzz_rng_below(r, 2);
+	unsigned header = is6 ? 40 : 20, total = full ? 1500 : header + 24 + fuzz_rng_below(r, 3) * 700;
+	uint8_t *tcp = ip + header;
+	uint32_t len = 14 + header + 24;
+
+	entry[0] = (uint8_t)(KIND_LONG | fuzz_rng_below(r, 10));
+	entry[1] = (uint8_t)fuzz_rng_below(r, 4);
+	put_number(entry + 2, len);
+	b[0] = b[6] = 2;
+	b[5] = (uint8_t)(1 + back);
+	b[11] = (uint8_t)(2 - back);
+	put_number(b + 12, is6 ? ICS_ETHERTYPE_IP6 : ICS_ETHERTYPE_IP4);
+	if (is6) {
+		ip[0] = 0x60;
+		put_number(ip + 4, total - 40);
+		ip[6] = ICS_PROTO_TCP;
+		ip[7] = 64;
+		memcpy(ip + 8, "\x20\x01\x0d\xb8", 4);
+		memcpy(ip + 24, "\x20\x01\x0d\xb8", 4);
+		ip[23] = b[11];
+		ip[39] = b[5];
+	} else {
+		ip[0] = 0x45;
+		put_number(ip + 2, total);
+		ip[6] = 0x40;
+		ip[8] = 64;
+		ip[9] = ICS_PROTO_TCP;
+		memcpy(ip + 12, "\xc0\0\x02", 3);
+		memcpy(ip + 16, "\xc0\0\x02", 3);
+		ip[15] = b[11];
+		ip[19] = b[5];
+	}
+	put_number(tcp, back ? 443 : 5000);
+	put_number(tcp + 2, back ? 5000 : 443);
+	put_number(tcp + 6, 1440 * fuzz_rng_below(r, 4));
+	put_number(tcp + 10, 1440 * fuzz_rng_below(r, 4));
+	tcp[12] = 0x60;
+	tcp[13] = flags[fuzz_rng_below(r, ICS_ARRAY_LEN(flags))];
+	tcp[14] = (uint8_t)fuzz_rng_below(r, 2);
+	memcpy(tcp + 20, "\x02\x04\x05\xb4", 4);
+	data[1] = (uint8_t)((data[1] & 0x1f) | HEAD1_SAMPLER); /* Ethernet */
+	size = make_room(data, size, max_size, off, ENTRY + len);
+	if (size != 0)
+		memcpy(data + off, entry, ENTRY + len);
+	return size;
+}
+
+static size_t
+insert_other(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, size_t off)
+{
+	static const uint16_t lengths[] = {0, 40, 576, 1280, 1400, 1460, 1492, 1500, 9000, 65535};
+	uint8_t entry[ENTRY + sizeof(struct ics_sample)];
+	struct ics_sample m = {0};
+	uint16_t *length[] = {&m.len, &m.acked_len, &m.shrunk_len, &m.max_len, &m.peer_max_len, &m.mss, &m.peer_mss};
+	uint32_t len = 3 + fuzz_rng_below(r, 12);
+
+	entry[0] = (uint8_t)((1 + fuzz_rng_below(r, 3)) << 4 | fuzz_rng_below(r, 13));
+	entry[1] = 0;
+	for (unsigned i = 0; i < sizeof(m); i++)
+		entry[ENTRY + i] = (uint8_t)fuzz_rng_next(r);
+	if ((entry[0] & KIND) == KIND_SAMPLE) {
+		m.kind = (uint8_t)fuzz_rng_below(r, ICS_SAMPLE_KINDS);
+		m.proto = fuzz_rng_below(r, 8) ? ICS_PROTO_TCP : (uint8_t)fuzz_rng_next(r);
+		m.flags = (uint16_t)fuzz_rng_next(r);
+		m.sport = 443;
+		m.dport = (uint16_t)(1000 + fuzz_rng_below(r, 4));
+		m.src = any_address(r);
+		m.dst = any_address(r);
+		memcpy(&m.smac, "\x02\0\0\0\0\x01", 6);
+		m.smac.b[5] = (uint8_t)fuzz_rng_below(r, 4);
+		m.seq = fuzz_rng_below(r, 3);
+		m.lasted_ms = fuzz_rng_below(r, 100000);
+		m.n = (uint16_t)fuzz_rng_below(r, 256);
+		for (unsigned i = 0; i < ICS_ARRAY_LEN(length); i++)
+			*length[i] = lengths[fuzz_rng_below(r, ICS_ARRAY_LEN(lengths))];
+		m.flow = fuzz_rng_below(r, 3);
+		len = sizeof(m);
+		memcpy(entry + ENTRY, &m, sizeof(m));
+	}
+	put_number(entry + 2, len);
+	size = make_room(data, size, max_size, off, ENTRY + len);
+	if (size != 0)
+		memcpy(data + off, entry, ENTRY + len);
+	return size;
+}
+
 static size_t
 mutate_frame(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size, const struct entries *e, unsigned i)
 {
@@ -521,7 +738,13 @@ mutate_entries(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size)
 	i = fuzz_rng_below(r, e.n);
 	j = fuzz_rng_below(r, e.n + 1);
 	len = e.off[i + 1] - e.off[i];
-	switch (fuzz_rng_below(r, 10)) {
+	switch (fuzz_rng_below(r, 14)) {
+	case 12:
+	case 13:
+		return insert_tcp(r, data, size, max_size, e.off[j]);
+	case 10:
+	case 11:
+		return insert_other(r, data, size, max_size, e.off[j]);
 	case 0:
 	case 1:
 		return insert_base(r, data, size, max_size, e.off[j]);
@@ -537,7 +760,7 @@ mutate_entries(struct fuzz_rng *r, uint8_t *data, size_t size, size_t max_size)
 		memmove(data + e.off[i], data + e.off[i + 1], size - e.off[i + 1]);
 		return size - len;
 	case 4: /* at another time */
-		data[e.off[i]] = (uint8_t)fuzz_rng_below(r, 16);
+		data[e.off[i]] = (uint8_t)((data[e.off[i]] & KIND) | fuzz_rng_below(r, 16));
 		return size;
 	case 5: /* how often, what varies: thousands of frames are rarely worth their time */
 		data[e.off[i] + 1] = (uint8_t)(fuzz_rng_next(r) & (fuzz_rng_below(r, 16) ? 0x7b : 0x7f));
@@ -564,6 +787,7 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned se
 		return LLVMFuzzerMutate(data, size, max_size);
 	if (fuzz_rng_below(&r, 16) == 0) {
 		data[0] = (uint8_t)fuzz_rng_next(&r);
+		data[1] = (uint8_t)((data[1] & 0xe0) | fuzz_rng_below(&r, 8));
 		return size;
 	}
 	n = mutate_entries(&r, data, size, max_size);

@@ -102,12 +102,47 @@ seed_telemetry(void)
 {
 	static const char *const params[] = {"", "0", "1", "0,1", "nd_hop_limit", "router_lifetime_zero"};
 
-	for (unsigned i = 0; i < 48 * ICS_ARRAY_LEN(params); i++) {
-		const char *p = params[i / 48];
-		uint8_t b[64] = {(uint8_t)(i % 48), (uint8_t)(i % 3)};
+	for (unsigned i = 0; i < 64 * ICS_ARRAY_LEN(params); i++) {
+		const char *p = params[i / 64];
+		uint8_t b[64] = {(uint8_t)(i % 64), (uint8_t)(i % 3)};
 
 		memcpy(b + 2, p, strlen(p));
 		write_seed("telemetry", "params", i, b, 2 + strlen(p));
+	}
+}
+
+/* What fuzz_files.c reads: which file, two choices, and what is in it. */
+static void
+seed_files(void)
+{
+	static const char vendors[] = "\2\0\0"
+				      "00-22-72   (hex)\t\tOne Company\r\n002272     (base 16)\nMA-L,002273,\"A, \"\"B\",x\n"
+				      "MA-S,70B3D5001,Name,y\nMA-M,0055DA1,N,z\n";
+	static const char *const replies[] = {
+		"{\"/icmpscope/info\":{\"version\":\"0.1\",\"mode\":\"live\",\"bindings\":3,\"bindings_max\":9,\"says_0\":\"a\"}}",
+		"{\"/icmpscope/classes\":{\"nd_ra\":3,\"arp\":7}}",
+		"{\"x\":{\"id\":[1,2],\"name\":[\"a\",\"b\\n\\\"\\\\\"],\"vlan\":[\"10\",\"-\"],\"port\":[0,1],\"more\":0,\"next\":2,\"total\":2}}",
+	};
+	uint8_t b[4096];
+	size_t len;
+
+	write_seed("files", "vendors", 0, vendors, sizeof(vendors) - 1);
+	for (unsigned i = 0; i < 8; i++)
+		write_seed("files", "state", i, (uint8_t[]){0, (uint8_t)(i & 3), (uint8_t)i}, 3);
+	for (unsigned mode = 3; mode < 5; mode++) {
+		memset(b, 0, 3);
+		b[0] = (uint8_t)mode;
+		len = 3;
+		for (unsigned i = 0; i < 8 * ICS_ARRAY_LEN(replies); i++) {
+			const char *text = replies[i % ICS_ARRAY_LEN(replies)];
+			size_t n = strlen(text);
+
+			b[len] = (uint8_t)(n >> 8);
+			b[len + 1] = (uint8_t)n;
+			memcpy(b + len + 2, text, n);
+			len += 2 + n;
+		}
+		write_seed("files", "replies", mode, b, len);
 	}
 }
 
@@ -353,6 +388,7 @@ main(int argc, char **argv)
 	seed_bases();
 	seed_sequences();
 	seed_telemetry();
+	seed_files();
 	seed_captures();
 	seed_config();
 	for (int i = 2; i < argc; i++)
