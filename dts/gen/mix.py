@@ -1,13 +1,21 @@
 #!/usr/bin/python3
-"""Writes the traffic mixes of the benchmarks as captures to be looped: dts/gen/mix.py DIR [--frames N] [--distinct N]
+"""Writes the traffic mixes of the benchmarks as captures to be looped: dts/gen/mix.py DIR [--frames N] [--distinct N] [--mix NAME]...
 
 bulk.pcap    TCP without payload, IPv4 and IPv6 in turns: the shortest frames there are (60 and 74 bytes without FCS)
 nd_mix.pcap  neighbor solicitation, neighbor advertisement, MLDv2 report, ICMPv4 3/4, in equal parts
+With --mix alone what it names, of these two and of: imix (UDP of 60, 576 and 1500 bytes, 7:4:1), ra (router advertisements with
+prefix, MTU, route, DNS and search list), mld9 (MLDv2 reports with nine records), storm (one MLDv2 report all the time),
+random_source (solicitations, each from a MAC and an address of its own)
 """
 
 import argparse
 import ipaddress
 import os
+import random
+
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import ICMPv6NDOptDNSSL, ICMPv6NDOptRDNSS, ICMPv6NDOptRouteInfo
+from scapy.layers.l2 import Ether
 
 import packets as p
 
@@ -45,6 +53,37 @@ def nd_mix(i):
     return bytes(p.frag_needed(ROUTER, h, 1492, quoted))
 
 
+def imix(i):
+    size = (60, 60, 60, 60, 60, 60, 60, 576, 576, 576, 576, 1500)[i * 5 % 12]
+    h = Host(i)
+    head = Ether(src=h.mac, dst=ROUTER.mac) / IP(src=h.ip4, dst="198.51.100.9") / UDP(sport=32768 + i % 16384, dport=4500)
+    return bytes(head / bytes(size - len(head)))
+
+
+def ra(i):
+    return bytes(p.ra(p.Node(1 + i % 200), 1800)
+                 / ICMPv6NDOptRouteInfo(prefix="2001:db8:ff::", plen=48, rtlifetime=1800)
+                 / ICMPv6NDOptRDNSS(lifetime=600, dns=["2001:db8::53", "2001:db8::5353"])
+                 / ICMPv6NDOptDNSSL(lifetime=600, searchlist=["example.net", "example.org"]))
+
+
+def mld9(i):
+    h = Host(i)
+    return bytes(p.mld2_report(h, h.ll, [(4, "ff02::1:ff%02x:%x" % (n, 0x100 + i)) for n in range(9)]))
+
+
+def storm(i):
+    return mld9(0)
+
+
+def random_source(i):
+    h = Host(random.Random(i).getrandbits(24))
+    return bytes(p.ns(h, h.ll, ROUTER.ll))
+
+
+MIXES = {"bulk": bulk, "nd_mix": nd_mix, "imix": imix, "ra": ra, "mld9": mld9, "storm": storm, "random_source": random_source}
+
+
 def write(path, make, frames, distinct):
     made = [make(i) for i in range(min(frames, distinct))]
     p.write_pcap(path, [(i, made[i % len(made)]) for i in range(frames)])
@@ -55,13 +94,14 @@ def main():
     ap.add_argument("dir", help="where to write the captures")
     ap.add_argument("--frames", type=int, default=512, help="frames in each capture (512)")
     ap.add_argument("--distinct", type=int, help="different frames among them (all)")
+    ap.add_argument("--mix", action="append", choices=MIXES, help="this mix (bulk and nd_mix)")
     args = ap.parse_args()
     if args.frames < 4 or (args.distinct is not None and args.distinct < 4):
         ap.error("--frames and --distinct must be at least 4: the mix has four kinds")
     distinct = args.distinct or args.frames
     os.makedirs(args.dir, exist_ok=True)
-    write(os.path.join(args.dir, "bulk.pcap"), bulk, args.frames, distinct)
-    write(os.path.join(args.dir, "nd_mix.pcap"), nd_mix, args.frames, distinct)
+    for name in args.mix or ["bulk", "nd_mix"]:
+        write(os.path.join(args.dir, name + ".pcap"), MIXES[name], args.frames, distinct)
 
 
 if __name__ == "__main__":
