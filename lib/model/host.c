@@ -439,7 +439,7 @@ ics_host_restore(struct ics_model *m, struct seg_entry *seg, const struct ics_wa
 	if (!ics_mac_equal(&w->other, &(struct ics_mac){{0}}))
 		h->flags |= ICS_HOST_PROXY;
 	h->other = w->other;
-	h->first_ns = w->first_ns;
+	h->first_ns = w->first_ns < w->last_ns ? w->first_ns : w->last_ns;
 	h->last_ns = w->last_ns;
 	h->last_rs_ns = w->last_rs_ns;
 	h->last_dad_ns = w->last_dad_ns;
@@ -474,7 +474,7 @@ ics_binding_restore(struct ics_model *m, struct seg_entry *seg, const struct ics
 	b->iid = w->iid;
 	b->proven = w->proven != 0;
 	b->changes = w->changes;
-	b->first_ns = w->first_ns;
+	b->first_ns = w->first_ns < w->last_ns ? w->first_ns : w->last_ns;
 	b->last_ns = w->last_ns;
 	seg->s.bindings++;
 	link_binding(m, i, h);

@@ -181,6 +181,13 @@ ics_model_warm_next(const struct ics_model *m, struct ics_warm_walk *w, unsigned
 
 /* ---- taking back ---- */
 
+/* Nothing began after it was last heard: a file that says so would make ages negative. */
+static uint64_t
+first_of(uint64_t first_ns, uint64_t last_ns)
+{
+	return first_ns < last_ns ? first_ns : last_ns;
+}
+
 /* The segment that was of this id, or NULL. */
 static struct seg_entry *
 segment_of(struct ics_model *m, const struct ics_warm_back *b, uint32_t id)
@@ -198,7 +205,7 @@ put_segment(struct ics_model *m, struct ics_warm_back *b, const struct ics_warm_
 	e = ics_segment_make(m, &w->s.key);
 	if (e == NULL)
 		return false;
-	e->s.first_ns = w->s.first_ns;
+	e->s.first_ns = first_of(w->s.first_ns, w->s.last_ns);
 	e->s.last_ns = w->s.last_ns;
 	e->s.routes_created = w->s.routes_created;
 	e->s.dads = w->s.dads;
