@@ -266,7 +266,7 @@ ics_model_router_find(struct ics_model *m, uint32_t segment, const struct ics_ip
 	struct router_key key = {*addr, segment};
 	uint32_t i = 0;
 
-	if (seg_by_id(m, segment)->router_bits & router_bit(addr))
+	if (is_segment(m, segment) && (seg_by_id(m, segment)->router_bits & router_bit(addr)))
 		i = ics_table_find(&m->routers, &key);
 	return i == 0 ? NULL : &((const struct router_entry *)ics_table_at(&m->routers, i))->r;
 }
