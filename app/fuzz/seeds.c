@@ -115,13 +115,16 @@ seed_telemetry(void)
 static void
 seed_files(void)
 {
-	static const char vendors[] = "\2\0\0"
-				      "00-22-72   (hex)\t\tOne Company\r\n002272     (base 16)\nMA-L,002273,\"A, \"\"B\",x\n"
-				      "MA-S,70B3D5001,Name,y\nMA-M,0055DA1,N,z\n";
+	static const char vendors[] =
+		"\2\0\0"
+		"00-22-72   (hex)\t\tOne Company\r\n002272     (base 16)\nMA-L,002273,\"A, \"\"B\",x\n"
+		"MA-S,70B3D5001,Name,y\nMA-M,0055DA1,N,z\n";
 	static const char *const replies[] = {
-		"{\"/icmpscope/info\":{\"version\":\"0.1\",\"mode\":\"live\",\"bindings\":3,\"bindings_max\":9,\"says_0\":\"a\"}}",
+		"{\"/icmpscope/"
+		"info\":{\"version\":\"0.1\",\"mode\":\"live\",\"bindings\":3,\"bindings_max\":9,\"says_0\":\"a\"}}",
 		"{\"/icmpscope/classes\":{\"nd_ra\":3,\"arp\":7}}",
-		"{\"x\":{\"id\":[1,2],\"name\":[\"a\",\"b\\n\\\"\\\\\"],\"vlan\":[\"10\",\"-\"],\"port\":[0,1],\"more\":0,\"next\":2,\"total\":2}}",
+		"{\"x\":{\"id\":[1,2],\"name\":[\"a\",\"b\\n\\\"\\\\\"],\"vlan\":[\"10\",\"-\"],\"port\":[0,1],"
+		"\"more\":0,\"next\":2,\"total\":2}}",
 	};
 	uint8_t b[4096];
 	size_t len;

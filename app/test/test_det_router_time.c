@@ -121,7 +121,8 @@ static void
 lost_records_prove_nothing(void **state)
 {
 	struct packet p = ra_from("fe80::1", MAC_R, 600, 0);
-	struct ics_loss loss = {.messages = 9, .lost = {[ICS_DROP_BULK_FULL] = 1}, .lost_class = {[ICS_CLASS_nd_ra] = 1}};
+	struct ics_loss loss = {
+		.messages = 9, .lost = {[ICS_DROP_BULK_FULL] = 1}, .lost_class = {[ICS_CLASS_nd_ra] = 1}};
 	struct rig *r = rig_for(EXPIRING, NULL);
 	uint64_t t = advertise(r, &p, 4, T0, 200 * S);
 

@@ -214,8 +214,8 @@ on_wheel(struct ics_timer *t, uint64_t now_ns)
 static void
 timers_are_like_a_list(void **state)
 {
-	static const uint64_t reach[] = {1000, 1000000, 1000000000, 100000000000, 20000000000000, 300000000000000,
-					 40000000000000000};
+	static const uint64_t reach[] = {1000,           1000000,         1000000000,       100000000000,
+					 20000000000000, 300000000000000, 40000000000000000};
 	struct wheel_rig *r = calloc(1, sizeof(*r));
 	uint64_t seed = 5, clock = 1463012470000000000ull;
 

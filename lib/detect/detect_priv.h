@@ -15,16 +15,16 @@ struct ics_episode;
 
 /* What detectors tell each other. */
 struct ics_detect_shared {
-	uint64_t message;                     /* running number of the message at hand */
-	uint8_t ra_flood[ICS_SEGMENTS_MAX];   /* by segment id: 1 while invented routers flood it */
-	uint8_t nd_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while it is flooded with ND, or by invented stations */
-	uint8_t mld_flood[ICS_SEGMENTS_MAX];  /* likewise: 1 while invented stations flood it with reports */
-	uint8_t l2_loop[ICS_SEGMENTS_MAX];    /* likewise: 1 while a loop repeats what is sent to many */
+	uint64_t message;                      /* running number of the message at hand */
+	uint8_t ra_flood[ICS_SEGMENTS_MAX];    /* by segment id: 1 while invented routers flood it */
+	uint8_t nd_flood[ICS_SEGMENTS_MAX];    /* likewise: 1 while it is flooded with ND, or by invented stations */
+	uint8_t mld_flood[ICS_SEGMENTS_MAX];   /* likewise: 1 while invented stations flood it with reports */
+	uint8_t l2_loop[ICS_SEGMENTS_MAX];     /* likewise: 1 while a loop repeats what is sent to many */
 	uint64_t l2_loop_ns[ICS_SEGMENTS_MAX]; /* likewise: since when, or when it last began */
-	uint8_t pmtu_flood[ICS_SEGMENTS_MAX]; /* likewise: 1 while invented reporters tell path MTUs */
-	uint8_t dad_denied[ICS_SEGMENTS_MAX]; /* likewise: 1 while one MAC denies every new address */
-	uint64_t lost_ns[ICS_CLASS_COUNT];    /* messages of a class were lost; 0: never */
-	const struct ics_samplers *samplers;  /* to ask whether a flow was seen; NULL: the sampler is off */
+	uint8_t pmtu_flood[ICS_SEGMENTS_MAX];  /* likewise: 1 while invented reporters tell path MTUs */
+	uint8_t dad_denied[ICS_SEGMENTS_MAX];  /* likewise: 1 while one MAC denies every new address */
+	uint64_t lost_ns[ICS_CLASS_COUNT];     /* messages of a class were lost; 0: never */
+	const struct ics_samplers *samplers;   /* to ask whether a flow was seen; NULL: the sampler is off */
 };
 
 struct ics_detector_ops {
@@ -152,9 +152,9 @@ bool ics_detect_is_muted_wholly(const struct ics_detector *d);
 
 /* evidence.c ---- facts and words that router detectors share */
 struct ics_defaults {
-	unsigned n;                   /* other DEFAULT routers of the segment */
-	bool as_preferred;            /* one of them has at least the preference of the router in question */
-	char list[ICS_FACT_TEXT_LEN]; /* "fe80::2 prf=high, ..." */
+	unsigned n;                    /* other DEFAULT routers of the segment */
+	bool as_preferred;             /* one of them has at least the preference of the router in question */
+	char list[ICS_FACT_TEXT_LEN];  /* "fe80::2 prf=high, ..." */
 	char since[ICS_FACT_TEXT_LEN]; /* "fe80::2 2016-05-12T00:20:50Z, ...": since when each of them is one */
 	uint64_t longest_ns;           /* for how long one of them has been one by now */
 };

@@ -12,7 +12,7 @@
 /* Records between two steps of prefetching: what is asked for at one step has come by the next. */
 #define STEP_AHEAD 3
 #define AHEAD_MAX 16
-_Static_assert(ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
+_Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
 ics_engine_new(const struct ics_config *conf, uint64_t seed)

@@ -48,7 +48,7 @@ struct ics_segment {
 		uint64_t start_ns;
 		uint32_t n, before;
 	} mac_churn;
-	uint64_t dads;        /* detections of duplicate addresses that began */
+	uint64_t dads; /* detections of duplicate addresses that began */
 	struct ics_mcast_load mcast;
 	/* MLD messages, queries included: of the ten seconds that began at start_ns, and of those before. */
 	struct {
@@ -109,7 +109,7 @@ struct ics_host {
 	uint16_t flags;
 	uint32_t n_bindings, oldest, newest; /* bindings that this MAC claimed, in order: indexes into the table */
 	uint64_t first_ns, last_ns, last_rs_ns, last_dad_ns;
-	uint64_t last_data_ns;             /* data that it sent, to about a minute; 0: none seen, or the sampler is off */
+	uint64_t last_data_ns;         /* data that it sent, to about a minute; 0: none seen, or the sampler is off */
 	uint16_t n_iid[ICS_IID_COUNT]; /* of the bindings */
 	uint32_t n_proven;             /* likewise */
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
@@ -251,13 +251,13 @@ struct ics_change {
 	 */
 	bool sender_was_host;
 	uint32_t new_prefixes, prefixes_before;
-	uint64_t source_first_ns;     /* when the source address of an NS was first seen; 0: unknown */
-	const struct ics_ra_view *ra; /* of an RA, what it announces; NULL: another message */
-	struct ics_path_change path;  /* of Packet Too Big and Fragmentation Needed */
-	const struct ics_host *host;  /* that sent it, as it is now; NULL: not known */
+	uint64_t source_first_ns;            /* when the source address of an NS was first seen; 0: unknown */
+	const struct ics_ra_view *ra;        /* of an RA, what it announces; NULL: another message */
+	struct ics_path_change path;         /* of Packet Too Big and Fragmentation Needed */
+	const struct ics_host *host;         /* that sent it, as it is now; NULL: not known */
 	const struct ics_frame_count *frame; /* how often its frame came; NULL: not counted */
 	struct ics_binding_note note;
-	struct ics_mcast_change mcast; /* of a report or done */
+	struct ics_mcast_change mcast;       /* of a report or done */
 	const struct ics_query_event *query; /* of an MLD query; NULL: another message, or not enough of it */
 };
 

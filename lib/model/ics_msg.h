@@ -57,7 +57,7 @@ struct ics_msg {
 	enum ics_class class;
 	bool strict, lenient, has_mac;
 	bool later_fragment; /* of a datagram whose message showed before; only what hides a message (fragments) has it */
-	bool cut; /* not all of the message was captured: an option that is not seen may be there */
+	bool cut;            /* not all of the message was captured: an option that is not seen may be there */
 	struct ics_mac smac, dmac;
 	struct ics_ip src, dst;
 	union {

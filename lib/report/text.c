@@ -406,7 +406,7 @@ print_looked_at(FILE *out, const struct ics_report *r)
 	print_detectors(out, r->engine);
 	if (s.routers == 0)
 		ics_report_wrap(out, "no router was heard or named, so whether a gateway was lost cannot be judged; "
-			  "detect.gateways names one");
+				     "detect.gateways names one");
 	if (s.segment_drops + s.router_drops + s.router_evictions + s.host_evictions + s.binding_evictions > 0) {
 		snprintf(line, sizeof(line),
 			 "tables were full: %s segment%s and %s router%s not kept, %s router%s and %s host%s evicted",
