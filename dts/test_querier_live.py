@@ -1,6 +1,8 @@
 """MLD queriers of real kernels (a Linux bridge with mcast_querier): who asks and how is in the table of queriers, a
 version 1 querier and one that takes over are named, and so is one that asks too often."""
 
+import os
+
 import lab
 import pytest
 from conftest import program
@@ -112,3 +114,24 @@ def test_fifty_joins(lan):
         lab.wait_for("all fifty are members", lambda: scope.ask("/icmpscope/segment/info,0")["memberships"] >= before + 50, 30)
         assert not [a for a in scope.anomalies() if a["name"] == "mld_report_storm"]
         scope.assert_conservation()
+
+
+@pytest.mark.skipif("ICMPSCOPE_LONG" not in os.environ, reason="takes five minutes: ICMPSCOPE_LONG=1 runs it")
+def test_no_querier_any_more(lan):
+    """The kernel's querier is taken away for good: snooping switches forget members after 260 s, and so it is said then."""
+    with Scope("-p", "tap0", "--set", "detect.learn_s=0", ns=lan.ns("tap")) as scope:
+        lan.router_up()
+        lan.hosts_up()
+        lan.add_host("h3", "02:00:00:00:00:73")
+        lan.run("ip", "-n", lan.ns("h3"), "link", "set", "eth0", "up")
+        add_querier(lan, "q1", "02:00:00:00:00:71", "fe80::71")
+        lab.wait_for("the querier is known", lambda: querier(scope, "fe80::71"), 30)
+        lab.wait_for("three hosts report",
+                     lambda: scope.telemetry.table("segment")[0]["member_hosts"] >= 3, 30)
+        lan.run("ip", "-n", lan.ns("q1"), "link", "set", "br1", "type", "bridge", "mcast_querier", "0")
+        a = wait_for(scope, "mld_querier_missing", "missing", 330)
+        assert a["severity"] == "warn" and a["evidence_last_querier"].startswith("fe80::71"), a
+        assert int(float(a["evidence_silent_s"])) >= 260, a
+        lan.run("ip", "-n", lan.ns("q1"), "link", "set", "br1", "type", "bridge", "mcast_querier", "1")
+        lab.wait_for("two queries end it", lambda: [x for x in scope.anomalies() if x["name"] == "mld_querier_missing" and
+                                                    x["state"] == "cleared"], 60)
