@@ -37,7 +37,7 @@ const char ctl_top_help[] = "\n"
 #define TIGHT_COLUMNS 40
 #define TIGHT_LINES 8
 
-enum { PAIR_CRITICAL = 1, PAIR_WARN, PAIR_GOOD, PAIR_TITLE };
+enum { PAIR_CRITICAL = 1, PAIR_WARN, PAIR_TITLE };
 
 /* A number that only grows, and what it did in each of the last seconds. */
 struct rate {
@@ -58,7 +58,7 @@ struct seg {
 };
 
 struct work {
-	uint64_t cpu, packets, busy, idle, cycles, dropped, urgent, bulk;
+	uint64_t cpu, busy, idle, cycles, dropped, urgent, bulk;
 	unsigned percent;
 };
 
@@ -565,7 +565,6 @@ begin_screen(struct screen *s)
 		use_default_colors();
 		init_pair(PAIR_CRITICAL, COLOR_RED, -1);
 		init_pair(PAIR_WARN, COLOR_YELLOW, -1);
-		init_pair(PAIR_GOOD, COLOR_GREEN, -1);
 		init_pair(PAIR_TITLE, COLOR_CYAN, -1);
 	}
 }

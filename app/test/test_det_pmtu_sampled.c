@@ -80,6 +80,51 @@ spoof(void **state)
 	rig_free(r);
 }
 
+static void
+copies_of(struct rig *r, uint64_t frame_hash, uint32_t n, uint64_t at)
+{
+	struct ics_record rec = {
+		.ts_ns = at,
+		.frame_hash = frame_hash,
+		.repeats = n - 1,
+		.class = ICS_CLASS_icmp6_too_big,
+		.flags = ICS_REC_COPIES | ICS_REC_STRICT,
+		.encap = ICS_LINK_ETHERNET << 5,
+		.vlan_outer = ICS_VLAN_NONE,
+		.vlan_inner = ICS_VLAN_NONE,
+	};
+
+	ics_engine_feed(r->engine, &rec, (struct ics_view){NULL, 0}, 0);
+}
+
+/* Folded copies count, those of the finding's latest message and those of one before. */
+static void
+spoof_copies(void **state)
+{
+	struct rig *r = rig_seen(HOST6);
+	uint64_t fifth, sixth, count;
+
+	for (unsigned i = 0; i < 5; i++)
+		forge(r, 20000 + i, true, T0 + (20 + i) * S);
+	fifth = only(r, SPOOF)->frame_hash;
+	forge(r, 20005, true, T0 + 25 * S);
+	sixth = only(r, SPOOF)->frame_hash;
+	assert_true(fifth != sixth);
+	count = only(r, SPOOF)->count;
+	assert_int_equal(fact_value(only(r, SPOOF), "messages"), 6);
+	copies_of(r, sixth, 10, T0 + 25 * S + 500 * MS);
+	assert_int_equal(only(r, SPOOF)->count, count + 10);
+	copies_of(r, fifth, 7, T0 + 25 * S + 600 * MS);
+	assert_int_equal(only(r, SPOOF)->count, count + 17);
+	assert_int_equal(fact_value(only(r, SPOOF), "messages"), 23);
+	/* Of a message that was never shown nothing is counted. */
+	copies_of(r, 12345, 5, T0 + 25 * S + 700 * MS);
+	assert_int_equal(only(r, SPOOF)->count, count + 17);
+	copies_of(r, sixth, 40, T0 + 25 * S + 800 * MS);
+	assert_finding(only(r, SPOOF), SPOOF, "unseen_flow", "critical");
+	rig_free(r);
+}
+
 /* Neither the message nor what it quotes came through a router. */
 static void
 spoof_local(void **state)
@@ -235,8 +280,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(spoof), cmocka_unit_test(spoof_local), cmocka_unit_test(no_spoof),
-		cmocka_unit_test(mss),   cmocka_unit_test(no_mss),
+		cmocka_unit_test(spoof),    cmocka_unit_test(spoof_copies), cmocka_unit_test(spoof_local),
+		cmocka_unit_test(no_spoof), cmocka_unit_test(mss),          cmocka_unit_test(no_mss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

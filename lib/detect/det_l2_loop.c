@@ -398,10 +398,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_fr
 		ics_episode_update(&e->ep, msg, e->variants | (uint64_t)e->muted << 8);
 		return;
 	}
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, e->variants | (uint64_t)e->muted << 8);
+	ics_episode_add_copies(&e->ep, rec, e->variants | (uint64_t)e->muted << 8);
 }
 
 static void

@@ -341,10 +341,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, struct load *l, con
 		ics_episode_update(&e->ep, msg, signature_of(e));
 		return;
 	}
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, signature_of(e));
+	ics_episode_add_copies(&e->ep, rec, signature_of(e));
 }
 
 /* What hosts will answer to a general query, before they do. */

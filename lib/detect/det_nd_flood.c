@@ -437,10 +437,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 		return;
 	note(d, e, seg, v, rate, limit_for(v, copy->router), now);
 	ics_hll_add(&e->macs, copy->mac.b, 6);
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, signature_of(e));
+	ics_episode_add_copies(&e->ep, rec, signature_of(e));
 }
 
 static uint64_t

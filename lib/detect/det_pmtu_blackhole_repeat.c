@@ -381,10 +381,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	if (e == NULL)
 		return;
 	e->n += n;
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, signature_of(e));
+	ics_episode_add_copies(&e->ep, rec, signature_of(e));
 }
 
 /* The longest packet that a sample tells of, and since when it must have been known to be too long. */

@@ -240,7 +240,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	if (e == NULL)
 		return;
 	count(e, ics_model_clock(d->model)->now_ns, 1 + (uint64_t)rec->repeats);
-	ics_episode_refresh(&e->ep, severity_of(e) | (uint64_t)e->is_local << 2 | (uint64_t)e->muted << 3);
+	ics_episode_add_copies(&e->ep, rec, severity_of(e) | (uint64_t)e->is_local << 2 | (uint64_t)e->muted << 3);
 }
 
 static void

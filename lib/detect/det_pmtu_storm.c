@@ -205,10 +205,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 		e = count(d, seg, r[k], r[k]->rate.sec * NS_PER_S, 1 + rec->repeats);
 		if (e == NULL)
 			continue;
-		if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-			ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-		ics_anomaly_touch(d->store, e->ep.a);
-		ics_episode_refresh(&e->ep, e->muted);
+		ics_episode_add_copies(&e->ep, rec, e->muted);
 	}
 }
 

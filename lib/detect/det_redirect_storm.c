@@ -176,10 +176,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	e = storm(d, seg, s, add(s, 1 + rec->repeats, s->sec * NS_PER_S), ics_model_clock(d->model)->now_ns);
 	if (e == NULL)
 		return;
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, e->variants | (uint64_t)e->muted << 8);
+	ics_episode_add_copies(&e->ep, rec, e->variants | (uint64_t)e->muted << 8);
 }
 
 static uint64_t

@@ -477,10 +477,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	if (e == NULL)
 		return;
 	note_source(e, s, ics_model_clock(d->model)->now_ns);
-	if (e->ep.a->frame_hash != rec->frame_hash) /* else they are counted */
-		ics_anomaly_note_frame(e->ep.a, rec, (struct ics_view){NULL, 0}, 0);
-	ics_anomaly_touch(d->store, e->ep.a);
-	ics_episode_refresh(&e->ep, e->variants | (uint64_t)severity_of(e) << 32 | (uint64_t)e->muted << 34);
+	ics_episode_add_copies(&e->ep, rec, e->variants | (uint64_t)severity_of(e) << 32 | (uint64_t)e->muted << 34);
 }
 
 static uint64_t

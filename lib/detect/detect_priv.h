@@ -125,6 +125,8 @@ struct ics_ip ics_episode_key_of_mac(const struct ics_mac *mac);
 void ics_episode_update(struct ics_episode *ep, const struct ics_msg *msg, uint64_t signature);
 /* The same without a message. */
 void ics_episode_refresh(struct ics_episode *ep, uint64_t signature);
+/* The same for copies without frame: those of the finding's latest frame are counted already, others are here. */
+void ics_episode_add_copies(struct ics_episode *ep, const struct ics_record *rec, uint64_t signature);
 /* Sets the timer by ops->due(). */
 void ics_episode_rearm(struct ics_episode *ep);
 void ics_episode_close(struct ics_episode *ep);

@@ -185,6 +185,15 @@ ics_episode_refresh(struct ics_episode *ep, uint64_t signature)
 }
 
 void
+ics_episode_add_copies(struct ics_episode *ep, const struct ics_record *rec, uint64_t signature)
+{
+	if (ep->a->frame_hash != rec->frame_hash)
+		ics_anomaly_note_frame(ep->a, rec, (struct ics_view){NULL, 0}, 0);
+	ics_anomaly_touch(ep->det->store, ep->a);
+	ics_episode_refresh(ep, signature);
+}
+
+void
 ics_episode_update(struct ics_episode *ep, const struct ics_msg *msg, uint64_t signature)
 {
 	if (ep->noted != ep->det->shared->message) {

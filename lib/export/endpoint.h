@@ -42,6 +42,8 @@ read_ports(const struct ics_export_source *src)
 		src->read_ports(src->ctx);
 }
 
+/* Where the segment of this id is; untagged on port 0 when there is none. */
+const struct ics_segment_key *segment_key(const struct ics_model *m, uint32_t id);
 /* "10", "100.10", "none". */
 char *segment_vlan(const struct ics_segment_key *k, char buf[static 16]);
 

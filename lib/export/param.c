@@ -127,6 +127,15 @@ param_pair(struct reply *r, const char *params, const char *what, uint64_t *id, 
 	return true;
 }
 
+const struct ics_segment_key *
+segment_key(const struct ics_model *m, uint32_t id)
+{
+	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
+	const struct ics_segment *s = ics_model_segment(m, id);
+
+	return s != NULL ? &s->key : &nowhere;
+}
+
 char *
 segment_vlan(const struct ics_segment_key *k, char buf[static 16])
 {

@@ -12,15 +12,6 @@ static const struct reply_column columns[] = {
 	{"version", false}, {"reporter", true}, {"last_ns", false},
 };
 
-static const struct ics_segment_key *
-key_of(const struct ics_model *m, const struct ics_group *g)
-{
-	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
-	const struct ics_segment *s = ics_model_segment(m, g->segment);
-
-	return s != NULL ? &s->key : &nowhere;
-}
-
 static const char *
 kind_of(const struct ics_group *g)
 {
@@ -84,7 +75,7 @@ tel_group_info(const struct ics_export_source *src, const char *params, struct r
 		reply_error(r, "%.40s is not a group id: /icmpscope/group/list has them", params);
 		return;
 	}
-	k = key_of(m, g);
+	k = segment_key(m, g->segment);
 	reply_uint(r, "id", id);
 	reply_text(r, "group", "%s", ics_ip_format(&g->addr, addr));
 	reply_text(r, "kind", "%s", kind_of(g));
@@ -103,7 +94,7 @@ tel_group_info(const struct ics_export_source *src, const char *params, struct r
 static void
 put_row(const struct ics_model *m, const struct ics_group *g, uint32_t id, struct reply *r)
 {
-	const struct ics_segment_key *k = key_of(m, g);
+	const struct ics_segment_key *k = segment_key(m, g->segment);
 	char addr[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], vlan[16];
 
 	reply_cell(r, id);

@@ -17,15 +17,6 @@ static const struct reply_column columns[] = {
 #define ADDRESSES_MAX 64
 #define GROUPS_MAX 64
 
-static const struct ics_segment_key *
-key_of(const struct ics_model *m, const struct ics_host *h)
-{
-	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
-	const struct ics_segment *s = ics_model_segment(m, h->segment);
-
-	return s != NULL ? &s->key : &nowhere;
-}
-
 static const char *
 class_of(const struct ics_host *h)
 {
@@ -104,7 +95,7 @@ tel_host_info(const struct ics_export_source *src, const char *params, struct re
 		reply_error(r, "%.40s is not a host id: /icmpscope/host/list has them", params);
 		return;
 	}
-	k = key_of(m, h);
+	k = segment_key(m, h->segment);
 	reply_uint(r, "id", id);
 	reply_text(r, "mac", "%s", ics_mac_format(&h->mac, mac));
 	reply_text(r, "class", "%s", class_of(h));
@@ -132,7 +123,7 @@ tel_host_info(const struct ics_export_source *src, const char *params, struct re
 static void
 put_row(const struct ics_model *m, const struct ics_host *h, uint32_t id, struct reply *r)
 {
-	const struct ics_segment_key *k = key_of(m, h);
+	const struct ics_segment_key *k = segment_key(m, h->segment);
 	char mac[ICS_MAC_STRLEN], vlan[16];
 
 	reply_cell(r, id);

@@ -38,15 +38,6 @@ flag_names(uint8_t f, char buf[static FLAGS_STRLEN])
 	return buf;
 }
 
-static const struct ics_segment_key *
-key_of(const struct ics_model *m, const struct ics_binding *b)
-{
-	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
-	const struct ics_segment *s = ics_model_segment(m, b->segment);
-
-	return s != NULL ? &s->key : &nowhere;
-}
-
 static char *
 prev_of(const struct ics_binding *b, char buf[static ICS_MAC_STRLEN])
 {
@@ -96,7 +87,7 @@ tel_neighbor_info(const struct ics_export_source *src, const char *params, struc
 		reply_error(r, "%.40s is not a neighbor id: /icmpscope/neighbor/list has them", params);
 		return;
 	}
-	k = key_of(m, b);
+	k = segment_key(m, b->segment);
 	reply_uint(r, "id", id);
 	reply_text(r, "address", "%s", ics_ip_format(&b->addr, text));
 	reply_text(r, "mac", "%s", ics_mac_format(&b->mac, text));
@@ -115,7 +106,7 @@ static void
 put_row(const struct ics_model *m, const struct ics_binding *b, uint32_t id, struct reply *r)
 {
 	char text[FLAGS_STRLEN], vlan[16];
-	const struct ics_segment_key *k = key_of(m, b);
+	const struct ics_segment_key *k = segment_key(m, b->segment);
 
 	reply_cell(r, id);
 	reply_cell(r, b->segment);

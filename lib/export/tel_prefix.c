@@ -19,15 +19,6 @@ deadline(uint64_t ns)
 	return ns < INT64_MAX ? ns : INT64_MAX;
 }
 
-static const struct ics_segment_key *
-key_of(const struct ics_model *m, const struct ics_prefix *p)
-{
-	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
-	const struct ics_segment *s = ics_model_segment(m, p->segment);
-
-	return s != NULL ? &s->key : &nowhere;
-}
-
 static uint64_t
 now_of(const struct ics_export_source *src)
 {
@@ -68,7 +59,7 @@ tel_prefix_info(const struct ics_export_source *src, const char *params, struct 
 		reply_error(r, "%.40s is not a prefix id: /icmpscope/prefix/list has them", params);
 		return;
 	}
-	k = key_of(m, p);
+	k = segment_key(m, p->segment);
 	reply_uint(r, "id", p->id);
 	reply_text(r, "kind", "%s", ics_prefix_kind_name(p->kind));
 	reply_text(r, "prefix", "%s", ics_prefix_format(p, text));
@@ -98,7 +89,7 @@ put_row(const struct ics_export_source *src, const struct ics_prefix *p, struct 
 {
 	const struct ics_model *m = ics_engine_model(src->engine);
 	char text[ICS_PREFIX_STRLEN], addr[ICS_IP_STRLEN], vlan[16];
-	const struct ics_segment_key *k = key_of(m, p);
+	const struct ics_segment_key *k = segment_key(m, p->segment);
 
 	reply_cell(r, p->id);
 	reply_cell(r, p->segment);

@@ -10,15 +10,6 @@ static const struct reply_column columns[] = {
 	{"r0_count", false}, {"transitions", false}, {"last_ra_ns", false}, {"expires_ns", false},
 };
 
-static const struct ics_segment_key *
-key_of(const struct ics_model *m, const struct ics_router *rt)
-{
-	static const struct ics_segment_key nowhere = {.vlan_outer = ICS_VLAN_NONE, .vlan_inner = ICS_VLAN_NONE};
-	const struct ics_segment *s = ics_model_segment(m, rt->segment);
-
-	return s != NULL ? &s->key : &nowhere;
-}
-
 /* The newest MAC of the router, empty before any was learned. */
 static char *
 mac_of(const struct ics_router *rt, char buf[static ICS_MAC_STRLEN])
@@ -88,7 +79,7 @@ tel_router_info(const struct ics_export_source *src, const char *params, struct 
 		reply_error(r, "%.40s is not a router id: /icmpscope/router/list has them", params);
 		return;
 	}
-	k = key_of(m, rt);
+	k = segment_key(m, rt->segment);
 	reply_uint(r, "id", rt->id);
 	reply_text(r, "address", "%s", ics_ip_format(&rt->addr, addr));
 	reply_text(r, "state", "%s", ics_router_state_name(rt->state));
@@ -117,7 +108,7 @@ static void
 put_row(const struct ics_model *m, const struct ics_router *rt, struct reply *r)
 {
 	char addr[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], vlan[16];
-	const struct ics_segment_key *k = key_of(m, rt);
+	const struct ics_segment_key *k = segment_key(m, rt->segment);
 
 	reply_cell(r, rt->id);
 	reply_cell(r, rt->segment);
