@@ -22,15 +22,6 @@ static const struct ctl_column columns[] = {
 	{"count", "COUNT", CTL_NUMBER, false}, {"last_ns", "LAST", CTL_AGE, false},
 };
 
-static enum ics_severity
-severity_of(const char *name)
-{
-	for (unsigned s = ICS_SEV_INFO; s <= ICS_SEV_CRITICAL; s++)
-		if (strcmp(name, ics_severity_name(s)) == 0)
-			return s;
-	return ICS_SEV_INFO;
-}
-
 /* "none", "10", "100.10" */
 static void
 parse_vlan(const char *text, struct ics_segment_key *k)
@@ -54,7 +45,7 @@ print_anomaly(const json_t *info)
 	a->detector = ics_client_text(info, "name");
 	a->variant = ics_client_text(info, "variant");
 	a->rfc = ics_client_text(info, "rfc");
-	a->severity = severity_of(ics_client_text(info, "severity"));
+	a->severity = ics_severity_of_name(ics_client_text(info, "severity"));
 	a->state = strcmp(ics_client_text(info, "state"), "cleared") == 0 ? ICS_ANOMALY_CLEARED : ICS_ANOMALY_OPEN;
 	a->muted = ics_client_uint(info, "muted") != 0;
 	a->lenient = ics_client_uint(info, "lenient") != 0;

@@ -164,15 +164,6 @@ ask_workers(struct screen *s)
 }
 
 static int
-severity_of(const char *name)
-{
-	for (int v = ICS_SEV_CRITICAL; v > ICS_SEV_INFO; v--)
-		if (strcmp(name, ics_severity_name((enum ics_severity)v)) == 0)
-			return v;
-	return ICS_SEV_INFO;
-}
-
-static int
 by_weight(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
@@ -207,7 +198,7 @@ ask_found(struct screen *s)
 			f->id = cell(page, "id", i);
 			f->count = cell(page, "count", i);
 			f->last_ns = cell(page, "last_ns", i);
-			f->severity = severity_of(cell_text(page, "severity", i));
+			f->severity = ics_severity_of_name(cell_text(page, "severity", i));
 			snprintf(f->name, sizeof(f->name), "%s", cell_text(page, "name", i));
 			snprintf(f->variant, sizeof(f->variant), "%s", cell_text(page, "variant", i));
 			snprintf(f->vlan, sizeof(f->vlan), "%s", cell_text(page, "vlan", i));

@@ -99,6 +99,8 @@ int ics_reason_find(const char *name);
 /* "D", "O", "S", "H", "P" and "info", "warn", "critical". */
 const char *ics_reason_class_name(enum ics_reason_class c);
 const char *ics_severity_name(enum ics_severity s);
+/* What has that name; info where nothing has. */
+enum ics_severity ics_severity_of_name(const char *name);
 
 /* Calls fn for each rule in the set, lowest bit first. */
 #define ICS_REASONS_FOREACH(n, set)                                                                                    \

@@ -92,3 +92,12 @@ ics_severity_name(enum ics_severity s)
 
 	return (unsigned)s < 3 ? names[s] : "?";
 }
+
+enum ics_severity
+ics_severity_of_name(const char *name)
+{
+	for (enum ics_severity s = ICS_SEV_CRITICAL; s > ICS_SEV_INFO; s--)
+		if (strcmp(name, ics_severity_name(s)) == 0)
+			return s;
+	return ICS_SEV_INFO;
+}
