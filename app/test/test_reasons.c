@@ -106,6 +106,16 @@ test_foreach(void **state)
 	assert_int_equal(i, ICS_ARRAY_LEN(in));
 }
 
+static void
+test_severities(void **state)
+{
+	(void)state;
+	for (enum ics_severity s = ICS_SEV_INFO; s <= ICS_SEV_CRITICAL; s++)
+		assert_int_equal(ics_severity_of_name(ics_severity_name(s)), s);
+	assert_int_equal(ics_severity_of_name("CRITICAL"), ICS_SEV_INFO);
+	assert_int_equal(ics_severity_of_name(""), ICS_SEV_INFO);
+}
+
 int
 main(void)
 {
@@ -114,6 +124,7 @@ main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_foreach),
+		cmocka_unit_test(test_severities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
