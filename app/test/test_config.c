@@ -323,6 +323,9 @@ test_files(void **state)
 	assert_int_equal(c.detect.learn_s, 5);
 	assert_int_equal(load_text(&c, ""), 0);
 
+	/* The key is named for lines that are wrong as such, too. */
+	assert_int_equal(load_bytes(&c, "[detect]\nlearn_s = 1\0 2\n", 23), -EINVAL);
+	assert_non_null(strstr(err, ":2: detect.learn_s = \"1\": a zero byte"));
 	refuse_text("[detect]\nlearn_s = ten\n", ":2: detect.learn_s = \"ten\"", "allowed: 0 to 86400");
 	refuse_text("[detect]\nlink_mtu = 9000\nlern_s = 1\n", ":3: ", "did you mean detect.learn_s?");
 	refuse_text("[detekt]\n", ":1: unknown section \"detekt\"", "decode");
@@ -359,16 +362,67 @@ test_unreadable(void **state)
 	assert_int_equal(ics_config_load(&c, "/dev/zero", err), -EINVAL);
 }
 
-/* The documented file names every key with its default, and its comment tells what is allowed. */
+/* The comment above a key, which several may share, on one line. */
+static char *
+comment_of(const char *text, const char *at, char *buf, size_t size)
+{
+	const char *line = at;
+	size_t len = 0;
+
+	while (line > text && (line == at || (line[0] != '\0' && line[0] != '\n' && line[0] != '[')))
+		for (line--; line > text && line[-1] != '\n'; line--)
+			;
+	buf[0] = '\0';
+	for (; line < at; line = strchr(line, '\n') + 1) {
+		if (line[0] != '#')
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, "%.*s", (int)strcspn(line + 1, "\n"), line + 1);
+		assert_true(len < size);
+	}
+	return buf;
+}
+
+/* What the comment must tell of each kind of value. */
+static const char *
+word_of(const struct ics_config_key *key)
+{
+	static const struct {
+		const char *type, *word;
+	} words[] = {
+		{"switch", "on or off"},
+		{"addresses", "At most 64 addresses"},
+		{"macs", "At most 64 MAC addresses"},
+		{"mutes", "At most 64"},
+		{"devices", "At most 16"},
+		{"path", "at most 255 characters"},
+		{"label", "At most 63"},
+		{"name", "1 to 63"},
+		{"word", "group"},
+		{"words", "off, all, or some of"},
+		{"cpus", "as 2,4-7"},
+	};
+
+	if (strcmp(key->type, "number") == 0)
+		return strpbrk(key->allowed, "0123456789");
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(words); i++)
+		if (strcmp(key->type, words[i].type) == 0)
+			return words[i].word;
+	fail_msg("%s.%s: no word for type %s", key->section, key->key, key->type);
+	return NULL;
+}
+
+/* The documented file names every key in order, with its default; its comment tells what is allowed and whether it is
+ * applied by SIGHUP.
+ */
 static void
 test_documented_file(void **state)
 {
 	const char *path = ICS_TEST_SOURCE_ROOT "/config/icmpscope.ini";
 	struct ics_config fresh, loaded;
 	struct ics_config_key key;
-	char *text, *at;
+	char *text, *at, comment[2048];
+	unsigned n, lines = 0;
 	FILE *f = fopen(path, "r");
-	unsigned n;
 
 	assert_non_null(f);
 	text = calloc(1, 65536);
@@ -395,27 +449,127 @@ test_documented_file(void **state)
 		if (at == NULL)
 			fail_msg("config/icmpscope.ini lacks, or has out of order, \"%.*s\" of [%s]", (int)len - 2,
 				 line + 1, key.section);
-		if (strcmp(key.type, "number") == 0) {
-			const char *range = strpbrk(key.allowed, "0123456789");
-			const char *found = strstr(text, range);
-
-			if (found == NULL)
-				fail_msg("config/icmpscope.ini does not tell the range %s of %s", range, key.key);
-		}
+		comment_of(text, at + 1, comment, sizeof(comment));
+		if (strstr(comment, word_of(&key)) == NULL)
+			fail_msg("config/icmpscope.ini does not tell \"%s\" of %s.%s", word_of(&key), key.section,
+				 key.key);
+		if ((strstr(comment, "Live.") != NULL) != key.live)
+			fail_msg("config/icmpscope.ini is wrong about whether %s.%s is live", key.section, key.key);
 		assert_true(key.text[0] != '\0' && key.allowed[0] != '\0');
 	}
 	assert_int_equal(n, 47);
+	/* ... and no other. */
+	for (const char *p = text; (p = strstr(p, "\n")) != NULL && p[1] != '\0'; p++)
+		lines += p[1] >= 'a' && p[1] <= 'z';
+	assert_int_equal(lines, n);
 	free(text);
+}
+
+/* Values as text are what the file would hold: read again they are the same. */
+static void
+test_values(void **state)
+{
+	static const char *const sets[] = {
+		"detect.learn_s=17",
+		"detect.gateways=fe80::1, 192.0.2.1",
+		"detect.proxies=00:00:5e:00:53:01",
+		"detect.table_model=port2",
+		"detect.snooping=off",
+		"detect.mute=*@vlan20/2026-05-12T06:00:00Z, router_new@fe80::1, nd_scan@00:00:5e:00:53:01",
+		"decode.tunnels=vxlan, 6in4",
+		"port.device=0000:3b:00.0, net_pcap0,rx_pcap=/tmp/a.pcap, eth1",
+		"worker.cpus=2,4-7",
+		"journal.site=berlin",
+		"state.file=/tmp/\xc3\xa4",
+	};
+	struct ics_config c, back, taken;
+	struct ics_config_key key;
+	char value[ICS_CONFIG_VALUE_LEN], line[ICS_CONFIG_VALUE_LEN + 64];
+
+	ics_config_init(&c);
+	ics_config_init(&back);
+	ics_config_init(&taken);
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(sets); i++) {
+		const char *equals = strchr(sets[i], '=');
+		unsigned row = 0;
+
+		accept_set(&c, sets[i]);
+		while (ics_config_key(row, &key)) {
+			snprintf(line, sizeof(line), "%s.%s", key.section, key.key);
+			if (strncmp(sets[i], line, (size_t)(equals - sets[i])) == 0 && line[equals - sets[i]] == '\0')
+				break;
+			row++;
+		}
+		ics_config_value(&c, row, value, sizeof(value));
+		assert_string_equal(value, equals + 1);
+		assert_memory_not_equal(&c, &taken, sizeof(c));
+		ics_config_take(&taken, &c, row);
+		assert_memory_equal(&c, &taken, sizeof(c));
+	}
+	for (unsigned row = 0; ics_config_key(row, &key); row++) {
+		ics_config_value(&c, row, value, sizeof(value));
+		snprintf(line, sizeof(line), "%s.%s=%s", key.section, key.key, value);
+		accept_set(&back, line);
+	}
+	assert_memory_equal(&c, &back, sizeof(c));
+	ics_config_value(&c, 0, value, 2);
+	assert_string_equal(value, "1");
+	ics_config_value(&c, 1000, value, sizeof(value));
+	assert_string_equal(value, "");
+}
+
+static void
+test_paths_and_devices(void **state)
+{
+	refuse_set("state.file=/tmp/\xff", "UTF-8");
+	refuse_set("state.file=/tmp/\xed\xa0\x80", "UTF-8");
+	refuse_set("state.file=/tmp/\xc0\xaf", "UTF-8");
+	refuse_set("state.file=/tmp/\xe2\x82", "UTF-8");
+	refuse_set("state.file=/tmp/a\tb", "printed");
+	refuse_set("port.device=interface-too-long", "none");
+	refuse_set("port.device=a/b", "none");
+	refuse_set("port.device=pcap:", "without a file");
+	refuse_set("port.device=xdp:", "none");
+	refuse_set("port.device=eth0,blocksz=4096", "takes none");
+}
+
+static bool
+is_only_detector(const char *name)
+{
+	return strcmp(name, "router_new") == 0;
+}
+
+static void
+test_mute_names(void **state)
+{
+	struct ics_config c;
+
+	ics_config_init(&c);
+	accept_set(&c, "detect.mute=router_old");
+	ics_config_know_detectors(is_only_detector);
+	refuse_set("detect.mute=router_old", "a detector that there is not");
+	accept_set(&c, "detect.mute=router_new, *@vlan2");
+	ics_config_know_detectors(NULL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_numbers),         cmocka_unit_test(test_words),
-		cmocka_unit_test(test_labels),     cmocka_unit_test(test_lists),           cmocka_unit_test(test_mutes),
-		cmocka_unit_test(test_devices),    cmocka_unit_test(test_assignments),     cmocka_unit_test(test_files),
-		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_documented_file),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_mutes),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_assignments),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_documented_file),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_paths_and_devices),
+		cmocka_unit_test(test_mute_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,10 +13,14 @@
 #include <stdlib.h>
 
 #define OFF(section, key) offsetof(struct ics_config, section.key)
-#define KEY(s, k, type, def, allowed, text) {#s, #k, ICS_CONFIG_##type, OFF(s, k), 0, 0, def, allowed, text},
-#define KEY_U32(s, k, def, lo, hi, text) {#s, #k, ICS_CONFIG_U32, OFF(s, k), lo, hi, #def, #lo " to " #hi, text},
-#define KEY_POW2(s, k, def, lo, hi, text)                                                                              \
-	{#s, #k, ICS_CONFIG_POW2, OFF(s, k), lo, hi, #def, "a power of two, " #lo " to " #hi, text},
+#define RUN true
+#define START false
+#define KEY(s, k, type, def, allowed, when, text)                                                                      \
+	{#s, #k, ICS_CONFIG_##type, OFF(s, k), 0, 0, when, def, allowed, text},
+#define KEY_U32(s, k, def, lo, hi, when, text)                                                                         \
+	{#s, #k, ICS_CONFIG_U32, OFF(s, k), lo, hi, when, #def, #lo " to " #hi, text},
+#define KEY_POW2(s, k, def, lo, hi, when, text)                                                                        \
+	{#s, #k, ICS_CONFIG_POW2, OFF(s, k), lo, hi, when, #def, "a power of two, " #lo " to " #hi, text},
 static const struct ics_config_row rows[] = {
 #include "keys.def"
 };
@@ -31,6 +35,11 @@ static const char *const type_names[] = {
 
 #define SHOWN_MAX 64
 #define SHOWN_PATH_MAX 200
+#define SECTIONS_LEN 128
+/* Beside the path and the line. */
+#define WHY_LEN 384
+/* No settings take more. */
+#define FILE_MAX (1u << 20)
 
 /* User text for a message: printable ASCII, cut where it would push the message out of its line. */
 struct shown {
@@ -97,13 +106,33 @@ find_row(const char *section, const char *key)
 	return NULL;
 }
 
-static bool
-is_section(const char *section)
+const struct ics_config_row *
+ics_config_row(unsigned i)
+{
+	return i < ICS_ARRAY_LEN(rows) ? &rows[i] : NULL;
+}
+
+/* "detect, decode, ...": rows of a section stand together. */
+static const char *
+all_sections(char list[static SECTIONS_LEN])
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++)
+		if (i == 0 || strcmp(rows[i].section, rows[i - 1].section) != 0)
+			len += (size_t)snprintf(list + len, SECTIONS_LEN - len, "%s%s", i == 0 ? "" : ", ",
+						rows[i].section);
+	return list;
+}
+
+/* Its name in the table, NULL for one that is not there. */
+static const char *
+find_section(const char *section)
 {
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(rows); i++)
 		if (strcmp(rows[i].section, section) == 0)
-			return true;
-	return false;
+			return rows[i].section;
+	return NULL;
 }
 
 /* What the user may have meant: the nearest key of any section, if it is near. */
@@ -129,14 +158,15 @@ static void
 explain_unknown(char *err, size_t size, const char *section, const char *key)
 {
 	const struct ics_config_row *near = nearest_row(section, key);
+	char sections[SECTIONS_LEN];
 	struct shown s, k;
 
 	if (near != NULL)
 		snprintf(err, size, "unknown key %s.%s; did you mean %s.%s?", show(&s, section), show(&k, key),
 			 near->section, near->key);
-	else if (!is_section(section))
-		snprintf(err, size, "unknown section \"%s\" (key %s); sections are detect, decode, port, worker, eal",
-			 show(&s, section), show(&k, key));
+	else if (find_section(section) == NULL)
+		snprintf(err, size, "unknown section \"%s\"; sections are %s", show(&s, section),
+			 all_sections(sections));
 	else
 		snprintf(err, size, "unknown key %s.%s; config/icmpscope.ini lists all of them", show(&s, section),
 			 show(&k, key));
@@ -211,6 +241,8 @@ struct load {
 	const char *path;
 	FILE *file;
 	unsigned line_no;
+	size_t octets;
+	const char *section; /* that the line belongs to; NULL: none yet */
 	bool failed;
 	bool seen[ICS_ARRAY_LEN(rows)];
 	char *err;
@@ -231,6 +263,43 @@ static void __attribute__((format(printf, 2, 3))) fail(struct load *l, const cha
 	va_end(ap);
 }
 
+/* What is wrong with a line as such, by the key that it is about where it tells one. */
+static void
+fail_line(struct load *l, char *line, const char *what)
+{
+	char *equals = strchr(line, '='), *end = equals;
+	const struct ics_config_row *row = NULL;
+	struct shown v;
+
+	while (end != NULL && end > line && isspace((unsigned char)end[-1]))
+		end--;
+	if (end != NULL && l->section != NULL) {
+		*end = '\0';
+		row = find_row(l->section, line);
+	}
+	if (row != NULL)
+		fail(l, "%s.%s = \"%s\": %s; allowed: %s", row->section, row->key,
+		     show(&v, equals + 1 + strspn(equals + 1, " \t")), what, row->allowed);
+	else
+		fail(l, "%s", what);
+}
+
+/* libinih tells of a section only with its first key, and cuts long names. */
+static void
+note_section(struct load *l, char *line)
+{
+	char *end = strchr(line, ']'), sections[SECTIONS_LEN];
+	struct shown s;
+
+	if (end == NULL)
+		return;
+	*end = '\0';
+	l->section = find_section(line + 1);
+	if (l->section == NULL)
+		fail(l, "unknown section \"%s\"; sections are %s", show(&s, line + 1), all_sections(sections));
+	*end = ']';
+}
+
 static char *
 read_line(char *to, int room, void *ctx)
 {
@@ -244,30 +313,25 @@ read_line(char *to, int room, void *ctx)
 	if (n == 0 && c == EOF)
 		return NULL;
 	l->line_no++;
-	if (c == '\0') {
-		fail(l, "a zero byte: this is no text file");
+	l->octets += (size_t)n + 1;
+	if (l->octets > FILE_MAX) {
+		fail(l, "the file is larger than 1 MB: this is no file of settings");
 		return NULL;
 	}
-	if (n == room) {
-		fail(l, "the line is longer than %d characters; a list may be split by repeating its key", room - 1);
+	if (c == '\0' || n == room) {
+		char what[128];
+
+		to[n == room ? n - 1 : n] = '\0';
+		snprintf(what, sizeof(what),
+			 "the line is longer than %d characters; a list may be split by repeating its key", room - 1);
+		fail_line(l, to, c == '\0' ? "a zero byte: this is no text file" : what);
 		return NULL;
 	}
 	if (n > 0 && to[n - 1] == '\r')
 		n--;
 	to[n] = '\0';
-	/* libinih tells of a section only with its first key, and cuts long names. */
-	if (to[0] == '[') {
-		char *end = strchr(to, ']');
-		struct shown s;
-
-		if (end != NULL) {
-			*end = '\0';
-			if (!is_section(to + 1))
-				fail(l, "unknown section \"%s\"; sections are detect, decode, port, worker, eal",
-				     show(&s, to + 1));
-			*end = ']';
-		}
-	}
+	if (to[0] == '[')
+		note_section(l, to);
 	return l->failed ? NULL : to;
 }
 
@@ -276,7 +340,7 @@ take_key(void *ctx, const char *section, const char *key, const char *value)
 {
 	struct load *l = ctx;
 	const struct ics_config_row *row = find_row(section, key);
-	char why[ICS_CONFIG_ERR_LEN / 2];
+	char why[WHY_LEN];
 
 	if (l->failed)
 		return 0;
@@ -361,6 +425,7 @@ ics_config_key(unsigned i, struct ics_config_key *out)
 		.def = rows[i].def,
 		.allowed = rows[i].allowed,
 		.text = rows[i].text,
+		.live = rows[i].live,
 	};
 	return true;
 }

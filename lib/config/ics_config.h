@@ -7,7 +7,7 @@
 #include "ics_decode.h"
 
 #define ICS_CONFIG_LIST_MAX 64
-#define ICS_CONFIG_ERR_LEN 512
+#define ICS_CONFIG_ERR_LEN 640
 #define ICS_CONFIG_DEVICES_MAX 16
 
 struct ics_ip_list {
@@ -111,7 +111,16 @@ int ics_config_set(struct ics_config *c, const char *assignment, char err[static
 /* Row i of the table for documents and checks; false past the last. */
 struct ics_config_key {
 	const char *section, *key, *type, *def, *allowed, *text;
+	bool live; /* SIGHUP applies it; else a restart does */
 };
 bool ics_config_key(unsigned i, struct ics_config_key *out);
+
+/* The value of row i as it would stand in the file, cut where it is longer than size. */
+#define ICS_CONFIG_VALUE_LEN 8192
+void ics_config_value(const struct ics_config *c, unsigned i, char *buf, size_t size);
+/* Row i of *c becomes what it is in *from. */
+void ics_config_take(struct ics_config *c, const struct ics_config *from, unsigned i);
+/* Who knows the detectors: detect.mute then takes no names that are none. Once, before anything is read. */
+void ics_config_know_detectors(bool (*is_detector)(const char *name));
 
 #endif

@@ -9,6 +9,16 @@
 #include <time.h>
 
 #define TEXT_MAX 8192
+/* As the kernel has it, its end included. */
+#define INTERFACE_MAX 16
+
+static bool (*knows_detector)(const char *name);
+
+void
+ics_config_know_detectors(bool (*is_detector)(const char *name))
+{
+	knows_detector = is_detector;
+}
 
 char *
 ics_config_next_element(char **rest)
@@ -123,6 +133,8 @@ add_mute(struct ics_config *c, char *text)
 		return "has an element that does not start with a detector's name";
 	if (snprintf(m.detector, sizeof(m.detector), "%s", text) >= (int)sizeof(m.detector))
 		return "has a detector's name that is too long";
+	if (knows_detector != NULL && strcmp(text, "*") != 0 && !knows_detector(text))
+		return "names a detector that there is not; docs/detectors.md has all of them";
 	if (scope != NULL && (problem = parse_scope(&m, scope)) != NULL)
 		return problem;
 	if (until != NULL && !parse_time(until, &m.until_ns))
@@ -144,11 +156,37 @@ is_device_argument(const struct ics_config *c, const char *text)
 	return n > 0 && text[n] == '=';
 }
 
+/* A device's own words for what they are; anything else is a PCI address or an interface, and short. */
+static const char *
+judge_device(const char *text)
+{
+	size_t len = strcspn(text, ",");
+
+	if (strncmp(text, "net_", 4) == 0)
+		return NULL;
+	if (strncmp(text, "pcap:", 5) == 0)
+		return len > 5 ? NULL : "has a capture without a file";
+	if (strncmp(text, "xdp:", 4) == 0) {
+		text += 4;
+		len -= 4;
+	}
+	if (len == 0 || len >= INTERFACE_MAX || strcspn(text, "[]=\"'/ ") < len)
+		return "has a device that is none";
+	return NULL;
+}
+
+static bool
+takes_arguments(const char *device)
+{
+	return strncmp(device, "xdp:", 4) != 0 && (strncmp(device, "net_", 4) == 0 || strchr(device, ':') != NULL);
+}
+
 static const char *
 add_device(struct ics_config *c, const char *text)
 {
 	char *to;
 	size_t size = sizeof(c->port.device[0]);
+	const char *problem;
 
 	for (const char *p = text; *p != '\0'; p++)
 		if (!isprint((unsigned char)*p))
@@ -158,12 +196,17 @@ add_device(struct ics_config *c, const char *text)
 
 		if (c->port.n_devices == 0)
 			return "starts with a device's argument";
+		if (!takes_arguments(c->port.device[c->port.n_devices - 1]))
+			return "has an argument for a device that takes none";
 		to = c->port.device[c->port.n_devices - 1];
 		used = strlen(to);
 		if (snprintf(to + used, size - used, ",%s", text) >= (int)(size - used))
 			return "has a device that is too long";
 		return NULL;
 	}
+	problem = judge_device(text);
+	if (problem != NULL)
+		return problem;
 	if (c->port.n_devices == ICS_CONFIG_DEVICES_MAX)
 		return "has too many elements";
 	if (snprintf(c->port.device[c->port.n_devices], size, "%s", text) >= (int)size)

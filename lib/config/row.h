@@ -26,6 +26,7 @@ struct ics_config_row {
 	enum ics_config_type type;
 	size_t off; /* of the member; of a list: of the array or of the struct that holds it */
 	uint32_t lo, hi;
+	bool live; /* SIGHUP applies it */
 	const char *def, *allowed, *text;
 };
 
@@ -42,6 +43,12 @@ const char *ics_config_read_scalar(struct ics_config *c, const struct ics_config
 /* Adds the elements to those there are. An empty text has none. */
 const char *ics_config_read_list(struct ics_config *c, const struct ics_config_row *row, const char *text);
 void ics_config_empty_list(struct ics_config *c, const struct ics_config_row *row);
+
+/* config.c. Row i of the table; NULL past the last. */
+const struct ics_config_row *ics_config_row(unsigned i);
+/* scalar.c. Tunnel i by name and its bit, NULL past the last single one; the word for a model. */
+const char *ics_config_tunnel(unsigned i, uint32_t *bit);
+const char *ics_config_model(uint32_t model);
 
 /* Cuts the next element off *rest, without the blanks around it; NULL when there is none left. */
 char *ics_config_next_element(char **rest);

@@ -29,6 +29,21 @@ static const struct word tunnel_words[] = {
 	{"all", TUNNELS_ALL},
 };
 
+const char *
+ics_config_tunnel(unsigned i, uint32_t *bit)
+{
+	if (i + 1 >= ICS_ARRAY_LEN(tunnel_words))
+		return NULL;
+	*bit = tunnel_words[i].value;
+	return tunnel_words[i].name;
+}
+
+const char *
+ics_config_model(uint32_t model)
+{
+	return model_words[model % ICS_ARRAY_LEN(model_words)].name;
+}
+
 static bool
 find_word(const struct word *words, unsigned n, const char *text, uint32_t *out)
 {
@@ -95,12 +110,14 @@ static const char *
 read_cpus(const char *text, char *out, size_t size)
 {
 	char copy[128], *rest = copy, *range;
+	size_t n = 0;
 
 	if (strlen(text) >= size || strlen(text) >= sizeof(copy))
 		return "is too long";
 	if (text[strspn(text, "0123456789-, \t")] != '\0')
 		return "is no list of CPU numbers";
 	strcpy(copy, text);
+	out[0] = '\0';
 	while (text[0] != '\0' && (range = ics_config_next_element(&rest)) != NULL) {
 		char *dash = strchr(range, '-');
 		uint64_t first, last;
@@ -114,7 +131,11 @@ read_cpus(const char *text, char *out, size_t size)
 		if (last > CPU_MAX)
 			return "has a CPU number above 1023";
 	}
-	strcpy(out, text);
+	/* Without the blanks, which only people need. */
+	for (const char *p = text; *p != '\0'; p++)
+		if (*p != ' ' && *p != '\t')
+			out[n++] = *p;
+	out[n] = '\0';
 	return NULL;
 }
 
@@ -134,6 +155,43 @@ read_name(const char *text, char *out, size_t size)
 			return "has a character that is not allowed";
 	if (text[0] == '.')
 		return "starts with a dot";
+	strcpy(out, text);
+	return NULL;
+}
+
+/* Octets of the UTF-8 character at s (RFC 3629: the shortest form, no surrogates); 0 where there is none. */
+static unsigned
+utf8_len(const unsigned char *s)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+	uint32_t c = n < 2 ? s[0] : s[0] & (0x7fu >> n);
+
+	for (unsigned i = 1; i < n; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (n != 0 && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)))
+		return 0;
+	return n;
+}
+
+/* It is shown in messages and in the journal, so it has to be text. */
+static const char *
+read_path(const char *text, char *out, size_t size)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (strlen(text) >= size)
+		return "is too long";
+	for (unsigned n; *s != '\0'; s += n) {
+		n = utf8_len(s);
+		if (n == 0)
+			return "is no text in UTF-8";
+		if (*s < ' ' || *s == 0x7f)
+			return "has a character that cannot be printed";
+	}
 	strcpy(out, text);
 	return NULL;
 }
@@ -162,10 +220,7 @@ ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, c
 	case ICS_CONFIG_CPUS:
 		return read_cpus(text, member, sizeof(c->worker.cpus));
 	case ICS_CONFIG_PATH:
-		if (strlen(text) >= sizeof(c->history.file))
-			return "is too long";
-		strcpy(member, text);
-		return NULL;
+		return read_path(text, member, sizeof(c->history.file));
 	case ICS_CONFIG_LABEL:
 		*(char *)member = '\0';
 		return text[0] == '\0' ? NULL : read_name(text, member, sizeof(c->journal.site));
