@@ -1,5 +1,5 @@
 /* nd_flood over sequences of frames in fake time. */
-#include "test_nb.h"
+#include "test_repeat.h"
 
 #define NF "nd_flood"
 
@@ -51,6 +51,7 @@ copies(void **state)
 	r->in.fold = ics_fold_init(NULL);
 	for (unsigned i = 0; i < 100 * 6; i++) {
 		feed(r, &na, T0 + i * 10 * MS);
+		others(r, 0x30, i == 50 || i == 60 || i == 70, 0, T0 + i * 10 * MS);
 		ics_inspect_idle(&r->in, T0 + i * 10 * MS);
 	}
 	assert_finding(the_only(r, NF), NF, "na", "warn");
@@ -77,6 +78,89 @@ router_solicitations(void **state)
 		feed_base(r, BASE_rs, T0 + i * 8 * S);
 	assert_silent(r, NF);
 	rig_free(r);
+}
+
+/* A loop of bridges got hold of one solicitation, of nothing else yet: its sender did not send the copies. */
+static void
+copies_of_a_loop(void **state)
+{
+	for (unsigned folded = 0; folded < 2; folded++) {
+		struct rig *r = repeat_rig(NULL, folded);
+		struct packet rs = base_packet(BASE_rs), ns = ns_by(0x20, 1);
+		uint64_t ts = T0;
+
+		/* For less than a second, then for five, with somebody else at the end. */
+		others(r, 0x30, 3, 50 * MS, ts);
+		ts = repeat(r, &rs, 73, 10 * MS, ts + 2 * S);
+		pass(r, ts + 2 * S);
+		ts = repeat(r, &rs, 500, 10 * MS, ts + 5 * S);
+		assert_silent(r, NF);
+		for (unsigned i = 0; i < 300; i++, ts += 10 * MS) {
+			feed(r, &rs, ts);
+			feed(r, &ns, ts + MS);
+			pass(r, ts);
+		}
+		pass(r, ts + S);
+		assert_int_equal(open_count(r, "l2_loop"), 1);
+		assert_silent(r, NF);
+		repeat_free(r);
+	}
+}
+
+/* Two hundred copies within two seconds are no two hundred solicitations, whoever makes them. */
+static void
+a_short_burst_of_copies(void **state)
+{
+	for (unsigned folded = 0; folded < 2; folded++) {
+		struct rig *r = repeat_rig(NULL, folded);
+		struct packet rs = base_packet(BASE_rs);
+		uint64_t ts = T0;
+
+		for (unsigned i = 0; i < 20; i++) {
+			others(r, 0x30, 1, 0, ts);
+			ts = repeat(r, &rs, 10, 10 * MS, ts);
+		}
+		pass(r, ts + 2 * S);
+		assert_silent(r, NF);
+		repeat_free(r);
+	}
+}
+
+/* One that solicits again and again, while what others say comes once, or is not there at all. */
+static void
+solicitations_of_its_own(void **state)
+{
+	for (unsigned folded = 0; folded < 2; folded++) {
+		struct rig *r = repeat_rig(NULL, folded);
+		struct packet rs = base_packet(BASE_rs);
+		uint64_t ts = T0;
+
+		for (unsigned i = 0; i < 8; i++) {
+			ts = repeat(r, &rs, 10, 100 * MS, ts);
+			others(r, 0x30, 3, 10 * MS, ts);
+		}
+		pass(r, ts + S);
+		assert_finding(the_only(r, NF), NF, "rs", "warn");
+		assert_in_range(fact_value(the_only(r, NF), "peak_per_s"), 6, 10);
+		repeat_free(r);
+
+		/* Two a second are copies of none. */
+		r = repeat_rig(NULL, folded);
+		ts = repeat(r, &rs, 30, 500 * MS, T0);
+		pass(r, ts + 2 * S);
+		assert_finding(the_only(r, NF), NF, "rs_repeated", "warn");
+		assert_in_range(fact_value(the_only(r, NF), "per_minute"), 11, 16);
+		repeat_free(r);
+
+		/* Nobody else is there: it is waited for ten seconds. */
+		r = repeat_rig(NULL, folded);
+		ts = repeat(r, &rs, 80, 100 * MS, T0);
+		assert_silent(r, NF);
+		ts = repeat(r, &rs, 80, 100 * MS, ts);
+		pass(r, ts + S);
+		assert_finding(the_only(r, NF), NF, "rs", "warn");
+		repeat_free(r);
+	}
 }
 
 static void
@@ -212,6 +296,9 @@ main(void)
 		cmocka_unit_test(one_station),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(router_solicitations),
+		cmocka_unit_test(copies_of_a_loop),
+		cmocka_unit_test(a_short_burst_of_copies),
+		cmocka_unit_test(solicitations_of_its_own),
 		cmocka_unit_test(what_is_normal),
 		cmocka_unit_test(invented_stations),
 		cmocka_unit_test(whole_segment),

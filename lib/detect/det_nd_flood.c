@@ -19,6 +19,9 @@ static const uint32_t limit[KINDS] = {50, 50, 5};
 #define NS_LIMIT_ROUTER 1000
 #define SECONDS 3
 #define SEGMENT_LIMIT 5000
+/* In a minute, where a second in which one and the same solicitation came again counts once: a host leaves four seconds
+ * between two (RFC 4861 10: RTR_SOLICITATION_INTERVAL), and what comes within milliseconds is a copy made on the way.
+ */
 #define RS_MINUTE 10
 /* Stations never heard and addresses never probed for, within a second. That of a tap that has just begun to listen all
  * are is what the learning time is for.
@@ -41,6 +44,7 @@ struct slot {
 	uint8_t over[KINDS]; /* seconds on end above the limit, this one not included */
 	uint8_t rs_minute;
 	uint32_t minute_sec;
+	uint32_t rs_sec; /* of the latest solicitation that counted for the minute */
 };
 
 struct segment_rate {
@@ -267,9 +271,24 @@ limit_of(enum kind k, bool router)
 	return k == NS && router ? NS_LIMIT_ROUTER : limit[k];
 }
 
-/* Adds n messages; true when this makes or keeps it a flood, with the variant and rate. */
+static void
+count_solicitation(struct slot *s, bool copy, uint32_t sec)
+{
+	if (sec - s->minute_sec >= 60) {
+		s->minute_sec = sec;
+		s->rs_minute = 0;
+	}
+	if (copy && s->rs_sec == sec)
+		return;
+	s->rs_sec = sec;
+	s->rs_minute += s->rs_minute != UINT8_MAX;
+}
+
+/* Adds n messages, copies of one that went before or not; true when this makes or keeps it a flood, with the variant
+ * and rate.
+ */
 static bool
-add(struct slot *s, enum kind k, uint32_t n, bool router, uint32_t sec, enum variant *v, uint32_t *rate)
+add(struct slot *s, enum kind k, uint32_t n, bool copy, bool router, uint32_t sec, enum variant *v, uint32_t *rate)
 {
 	if (s->sec != sec) {
 		for (unsigned i = 0; i < KINDS; i++) {
@@ -281,6 +300,8 @@ add(struct slot *s, enum kind k, uint32_t n, bool router, uint32_t sec, enum var
 		s->sec = sec;
 	}
 	s->n[k] += n;
+	if (k == RS)
+		count_solicitation(s, copy, sec);
 	if (s->n[k] > limit_of(k, router) && s->over[k] >= SECONDS - 1) {
 		*v = (enum variant)k;
 		*rate = s->n[k];
@@ -288,11 +309,6 @@ add(struct slot *s, enum kind k, uint32_t n, bool router, uint32_t sec, enum var
 	}
 	if (k != RS)
 		return false;
-	if (sec - s->minute_sec >= 60) {
-		s->minute_sec = sec;
-		s->rs_minute = 0;
-	}
-	s->rs_minute = n > (uint32_t)(UINT8_MAX - s->rs_minute) ? UINT8_MAX : (uint8_t)(s->rs_minute + n);
 	*v = RS_REPEATED;
 	*rate = s->rs_minute;
 	return s->rs_minute > RS_MINUTE;
@@ -385,7 +401,7 @@ on_mac(struct ics_detector *d, const struct ics_msg *msg, const struct ics_chang
 			      .router = router,
 			      .solicited = k == NA && (msg->na.flags & ICS_NA_FLAG_SOLICITED),
 			      .mac = msg->smac};
-	if (add(s, k, n, router, sec, &v, &rate)) {
+	if (add(s, k, n, c->frame != NULL && c->frame->heard > n, router, sec, &v, &rate)) {
 		if (v == V_NA && is_asked(&st->segment[c->segment->id], copy->solicited, rate))
 			v = ASKED;
 		e = episode_of(d, c->segment, &msg->smac, true);
@@ -428,7 +444,7 @@ on_copies(struct ics_detector *d, const struct ics_record *rec, const struct ics
 	if (rec->frame_hash == 0 || copy->frame_hash != rec->frame_hash || st->slot[copy->slot].tag != copy->tag)
 		return;
 	s = &st->slot[copy->slot];
-	if (!add(s, (enum kind)copy->kind, 1 + rec->repeats, copy->router, s->sec, &v, &rate))
+	if (!add(s, (enum kind)copy->kind, 1 + rec->repeats, true, copy->router, s->sec, &v, &rate))
 		return;
 	if (v == V_NA && is_asked(&st->segment[seg->id], copy->solicited, rate))
 		v = ASKED;
