@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_INI "/etc/icmpscope.ini"
+#define DEFAULT_INI ICS_DEFAULT_INI
 #define DEFAULT_LISTEN "127.0.0.1:9886"
 
 static int

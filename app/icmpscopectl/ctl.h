@@ -5,6 +5,7 @@
 #define ICMPSCOPECTL_CTL_H
 
 #include "ics_client.h"
+#include "ics_version.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ int ctl_complain(int status, const char *fmt, ...) __attribute__((format(printf,
 
 /* ---- options.c: what commands that ask the socket take ---- */
 
-#define CTL_DEFAULT_INI "/etc/icmpscope.ini"
+#define CTL_DEFAULT_INI ICS_DEFAULT_INI
 /* Besides --socket, -c and --json, which all of them take. */
 #define CTL_OPT_PAGE 0x01   /* --start N, --count N, --all */
 #define CTL_OPT_FOLLOW 0x02 /* --follow, --since TIME, --long */
