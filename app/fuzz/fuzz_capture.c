@@ -1,12 +1,61 @@
 /* Fuzz target: the bytes of a capture file through lib/capture into decode, as icmpscope-read does with a file that
- * somebody sent. Every frame must lie inside what was read, and every refusal be one line.
+ * somebody sent. Every frame must lie inside what was read, every refusal be one line, and all that the walk over a plain
+ * file gives be what libpcap gives of the same bytes in a pipe.
  */
 #include "fuzz.h"
 
 #include "ics_capture.h"
 #include "ics_inspect.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #define FRAMES_MAX 4096
+/* A pipe holds so much. */
+#define PIPE_MAX 65536
+
+/* As standard input. NULL when it does not fit or cannot be opened. */
+static struct ics_capture *
+open_pipe(const uint8_t *data, size_t size)
+{
+	char err[ICS_CAPTURE_ERR_LEN];
+	struct ics_capture *c = NULL;
+	FILE *before = stdin, *f;
+	int ends[2];
+
+	if (size > PIPE_MAX || pipe(ends) != 0)
+		return NULL;
+	f = write(ends[1], data, size) == (ssize_t)size ? fdopen(ends[0], "rb") : NULL;
+	close(ends[1]);
+	if (f == NULL) {
+		close(ends[0]);
+		return NULL;
+	}
+	stdin = f;
+	c = ics_capture_open("-", err);
+	stdin = before;
+	if (c == NULL)
+		fclose(f);
+	return c;
+}
+
+static void
+check_same(struct ics_capture *pipe_c, int rc, const struct ics_frame *f, uint64_t ts, const char *err)
+{
+	char pipe_err[ICS_CAPTURE_ERR_LEN] = "";
+	struct ics_frame g;
+	uint64_t pipe_ts;
+	int pipe_rc = ics_capture_next(pipe_c, &g, &pipe_ts, pipe_err);
+
+	FUZZ_CHECK(rc == pipe_rc, "walk says %d, libpcap %d", rc, pipe_rc);
+	if (rc < 0)
+		FUZZ_CHECK(strcmp(err, pipe_err) == 0, "\"%s\" and \"%s\"", err, pipe_err);
+	if (rc != 1)
+		return;
+	FUZZ_CHECK(f->cap_len == g.cap_len && f->wire_len == g.wire_len && ts == pipe_ts, "another header");
+	FUZZ_CHECK(memcmp(f->data, g.data, g.cap_len) == 0, "other octets");
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -14,15 +63,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct ics_counters counters;
 	struct ics_inspect in = {.validate = {1500}, .counters = &counters, .seed = 1};
 	char err[ICS_CAPTURE_ERR_LEN];
-	struct ics_capture *c = ics_capture_open(fuzz_file(data, size), err);
+	struct ics_capture *c = ics_capture_open(fuzz_file(data, size), err), *in_pipe = open_pipe(data, size);
 	unsigned n = 0, sum = 0;
 	uint64_t read = 0;
 	int rc = 0;
 
 	if (c == NULL) {
 		fuzz_check_line(err, sizeof(err));
+		FUZZ_CHECK(in_pipe == NULL, "refused as a file, not in a pipe");
 		return 0;
 	}
+	FUZZ_CHECK(in_pipe != NULL || size > PIPE_MAX, "refused in a pipe, not as a file");
 	FUZZ_CHECK(err[0] == '\0', "opened, and yet \"%s\"", err);
 	memset(&counters, 0, sizeof(counters));
 	ics_inspect_init(&in);
@@ -31,6 +82,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint64_t ts;
 
 		rc = ics_capture_next(c, &f, &ts, err);
+		if (in_pipe != NULL)
+			check_same(in_pipe, rc, &f, ts, err);
 		if (rc != 1)
 			break;
 		FUZZ_CHECK(f.cap_len <= f.wire_len, "%u captured of %u", f.cap_len, f.wire_len);
@@ -46,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_check_line(err, sizeof(err));
 	FUZZ_CHECK(ics_count_get(&counters.frames) == n, "%u frames read (sum %u)", n, sum);
 	ics_capture_close(c);
+	ics_capture_close(in_pipe);
 	return 0;
 }
 

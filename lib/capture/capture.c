@@ -1,12 +1,11 @@
-/* Capture files as frames of the fast half. libpcap reads both byte orders, micro- and nanoseconds and pcapng;
- * what it takes for granted is checked here: that the file is one, its link type, its times and lengths.
- * Called by icmpscope-read.
+/* Capture files as frames of the fast half. libpcap opens them and reads both byte orders, micro- and nanoseconds and
+ * pcapng; records of the usual file are found without it (walk.c). What it takes for granted is checked here: that the
+ * file is one, its link type, its times and lengths. Called by icmpscope-read.
  */
 #include "ics_capture.h"
+#include "walk.h"
 
 #include <errno.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -18,6 +17,8 @@ struct ics_capture {
 	pcap_t *pcap;
 	enum ics_link link;
 	uint64_t frames;
+	bool walks; /* else libpcap reads */
+	struct walk walk;
 };
 
 /* Values of the file format (LINKTYPE_) and of libpcap (DLT_) side by side: they differ for raw IP. */
@@ -65,6 +66,7 @@ ics_capture_open(const char *path, char err[static ICS_CAPTURE_ERR_LEN])
 	char why[PCAP_ERRBUF_SIZE] = "";
 	struct ics_capture *c;
 	FILE *f = is_stdin ? stdin : fopen(path, "rbe");
+	off_t begin;
 
 	err[0] = '\0';
 	if (f == NULL) {
@@ -81,6 +83,7 @@ ics_capture_open(const char *path, char err[static ICS_CAPTURE_ERR_LEN])
 		snprintf(err, ICS_CAPTURE_ERR_LEN, "%s: out of memory", name);
 		goto close_file;
 	}
+	begin = ftello(f);
 	c->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (c->pcap == NULL) {
 		snprintf(err, ICS_CAPTURE_ERR_LEN, "%s: is no capture file that can be read (pcap or pcapng): %s", name,
@@ -99,6 +102,7 @@ ics_capture_open(const char *path, char err[static ICS_CAPTURE_ERR_LEN])
 		ics_capture_close(c);
 		return NULL;
 	}
+	c->walks = begin >= 0 && ics_walk_begin(&c->walk, f, c->pcap, (uint64_t)begin);
 	return c;
 
 close_file:
@@ -107,22 +111,41 @@ close_file:
 	return NULL;
 }
 
-static uint64_t
-time_ns(const struct timeval *ts)
+static inline uint64_t
+time_ns(uint64_t s, uint64_t ns)
 {
-	/* A classic file has 32 bits of seconds without sign; libpcap may have given them one. */
-	int64_t s = ts->tv_sec < 0 ? (int64_t)(uint32_t)ts->tv_sec : (int64_t)ts->tv_sec;
-	uint64_t ns = ts->tv_usec < 0 ? 0 : (uint64_t)ts->tv_usec;
-
-	return (uint64_t)(s > (int64_t)SECONDS_MAX ? (int64_t)SECONDS_MAX : s) * NS_PER_S + ns;
+	return (s > SECONDS_MAX ? SECONDS_MAX : s) * NS_PER_S + ns;
 }
 
-int
-ics_capture_next(struct ics_capture *c, struct ics_frame *f, uint64_t *ts_ns, char err[static ICS_CAPTURE_ERR_LEN])
+static inline int
+give(struct ics_capture *c, const struct walk_record *r, struct ics_frame *f, uint64_t *ts_ns)
+{
+	c->frames++;
+	*f = (struct ics_frame){
+		.data = r->data,
+		.cap_len = r->cap_len,
+		/* Some files claim to hold more than was on the wire; what is there is what there was. */
+		.wire_len = r->wire_len < r->cap_len ? r->cap_len : r->wire_len,
+		.stripped_tci = ICS_VLAN_NONE,
+		.link = (uint8_t)c->link,
+	};
+	*ts_ns = time_ns(r->s, r->ns);
+	return 1;
+}
+
+/* libpcap goes on where the walk ended. */
+static bool
+leave_walk(struct ics_capture *c)
+{
+	c->walks = false;
+	return fseeko(pcap_file(c->pcap), (off_t)ics_walk_offset(&c->walk), SEEK_SET) == 0;
+}
+
+static int
+next_by_libpcap(struct ics_capture *c, struct walk_record *r, char err[static ICS_CAPTURE_ERR_LEN])
 {
 	struct pcap_pkthdr *h;
-	const uint8_t *data;
-	int ret = pcap_next_ex(c->pcap, &h, &data);
+	int ret = pcap_next_ex(c->pcap, &h, &r->data);
 
 	if (ret == PCAP_ERROR_BREAK)
 		return 0;
@@ -131,17 +154,35 @@ ics_capture_next(struct ics_capture *c, struct ics_frame *f, uint64_t *ts_ns, ch
 			 pcap_geterr(c->pcap));
 		return -EINVAL;
 	}
-	c->frames++;
-	*f = (struct ics_frame){
-		.data = data,
-		.cap_len = h->caplen,
-		/* Some files claim to hold more than was on the wire; what is there is what there was. */
-		.wire_len = h->len < h->caplen ? h->caplen : h->len,
-		.stripped_tci = ICS_VLAN_NONE,
-		.link = (uint8_t)c->link,
-	};
-	*ts_ns = time_ns(&h->ts);
+	r->cap_len = h->caplen;
+	r->wire_len = h->len;
+	/* A classic file has 32 bits of seconds without sign; libpcap may have given them one. */
+	r->s = h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : (uint64_t)h->ts.tv_sec;
+	r->ns = h->ts.tv_usec < 0 ? 0 : (uint64_t)h->ts.tv_usec;
 	return 1;
+}
+
+int
+ics_capture_next(struct ics_capture *c, struct ics_frame *f, uint64_t *ts_ns, char err[static ICS_CAPTURE_ERR_LEN])
+{
+	struct walk_record r;
+	int ret;
+
+	if (ics_likely(c->walks)) {
+		enum walk_result found = ics_walk_next(&c->walk, &r);
+
+		if (ics_likely(found == WALK_RECORD))
+			return give(c, &r, f, ts_ns);
+		if (found == WALK_END)
+			return 0;
+		if (!leave_walk(c)) {
+			snprintf(err, ICS_CAPTURE_ERR_LEN, "cut short after frame %llu: %s",
+				 (unsigned long long)c->frames, strerror(errno));
+			return -EINVAL;
+		}
+	}
+	ret = next_by_libpcap(c, &r, err);
+	return ret == 1 ? give(c, &r, f, ts_ns) : ret;
 }
 
 enum ics_link
@@ -155,6 +196,7 @@ ics_capture_close(struct ics_capture *c)
 {
 	if (c == NULL)
 		return;
+	ics_walk_end(&c->walk);
 	pcap_close(c->pcap);
 	free(c);
 }
