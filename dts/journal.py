@@ -27,14 +27,16 @@ def lines(*paths):
 
 
 def assert_gapless(events):
-    """Within each run numbers go up by one, but for as many as a line tells are lost."""
-    last = {}
+    """Within each run numbers go up by one, but for as many as a line tells are lost; "line" goes on across runs."""
+    last, line = {}, 0
     for e in events:
         own = e["icmpscope"]
         lost = own["lost"] if own["event"] == "journal_lost" else 0
         if own["boot"] in last:
             assert own["seq"] == last[own["boot"]] + 1 + lost, own
         last[own["boot"]] = own["seq"]
+        assert line == 0 or own["line"] == line + 1 + lost, own
+        line = own["line"]
 
 
 def kinds(events):

@@ -17,6 +17,8 @@
 
 /* Events of some ten kilobytes each: a fifth of a second at the highest rate. */
 #define QUEUE_LEN 2048
+/* What the watchdog says goes by the state of a handful of threads. */
+#define ASIDES_LEN 64
 #define IDLE_NS 20000000
 /* Lines of the last second may be lost with the machine; with the process none is. */
 #define SYNC_S 1
@@ -152,6 +154,34 @@ rest(struct journalist *j, uint64_t *synced_s)
 	say_failure(&j->stats.error, rc, "the journal", "journal_dropped");
 }
 
+static void
+take_limits(struct journalist *j)
+{
+	struct journalist_limits *l = &j->limits;
+
+	if (!atomic_exchange_explicit(&l->changed, false, memory_order_acquire))
+		return;
+	if (j->journal != NULL)
+		ics_journal_limit(j->journal, (uint64_t)l->max_mb << 20, (uint64_t)l->max_age_h * 3600, l->keep);
+	j->evidence.max_files = l->evidence_files;
+	j->evidence.max_bytes = (uint64_t)l->evidence_mb << 20;
+}
+
+/* What the watchdog says goes first: the control core may have stopped. */
+static void
+write_asides(struct journalist *j)
+{
+	uint64_t lost = atomic_exchange_explicit(&j->asides_lost, 0, memory_order_relaxed);
+	const struct ics_journal_event *ev;
+
+	if (lost != 0)
+		ics_count_add(&j->stats.failed, lost);
+	for (unsigned n = 0; n < ASIDES_LEN && (ev = ics_journal_queue_peek(j->asides)) != NULL; n++) {
+		write_event(j, ev);
+		ics_journal_queue_done(j->asides);
+	}
+}
+
 static void *
 write_journal(void *journalist)
 {
@@ -164,7 +194,10 @@ write_journal(void *journalist)
 
 		if (atomic_exchange_explicit(&j->reopen, false, memory_order_relaxed) && j->journal != NULL)
 			reopen(j);
+		take_limits(j);
 		rest(j, &synced_s);
+		if (j->asides != NULL)
+			write_asides(j);
 		if (ev != NULL) {
 			if (j->journal != NULL)
 				write_event(j, ev);
@@ -258,17 +291,21 @@ journalist_start(struct journalist *j, const struct ics_config *conf, const char
 					    .port = j->port,
 					    .n_ports = n_ports};
 	rc = open_journal(j, conf);
+	j->self.lines_before = j->found.line;
 	if (rc == 0)
 		rc = open_evidence(j, conf);
 	if (rc == 0) {
 		j->queue = ics_journal_queue_new(QUEUE_LEN);
-		rc = j->queue == NULL ? -errno : background_start(&j->thread, "journal", write_journal, j, facts, plan);
+		if (j->queue != NULL && j->journal != NULL)
+			j->asides = ics_journal_queue_new(ASIDES_LEN);
+		rc = j->queue == NULL || (j->journal != NULL && j->asides == NULL) ? -errno : background_start(&j->thread, "journal", write_journal, j, facts, plan);
 		if (rc != 0)
 			fprintf(stderr, "icmpscope: no thread for the journal: %s\n", strerror(-rc));
 	}
 	if (rc != 0) {
 		ics_journal_queue_free(j->queue);
-		j->queue = NULL;
+		ics_journal_queue_free(j->asides);
+		j->queue = j->asides = NULL;
 		ics_journal_close(j->journal);
 		j->journal = NULL;
 	}
@@ -286,8 +323,25 @@ journalist_stop(struct journalist *j)
 		(void)tell_lost(j);
 	ics_journal_close(j->journal);
 	ics_journal_queue_free(j->queue);
+	ics_journal_queue_free(j->asides);
 	j->journal = NULL;
-	j->queue = NULL;
+	j->queue = j->asides = NULL;
+}
+
+struct ics_journal_event *
+journalist_aside_begin(struct journalist *j, enum ics_journal_kind kind)
+{
+	if (j->asides == NULL)
+		return NULL;
+	ics_journal_event_init(&j->aside, kind, wall_ns());
+	return &j->aside;
+}
+
+void
+journalist_aside_tell(struct journalist *j)
+{
+	if (!ics_journal_queue_push(j->asides, &j->aside))
+		atomic_fetch_add_explicit(&j->asides_lost, 1, memory_order_relaxed);
 }
 
 /* ---- the control core's half ---- */
@@ -323,6 +377,17 @@ void
 journalist_tell(struct journalist *j)
 {
 	(void)push(j);
+}
+
+void
+journalist_limits(struct journalist *j, const struct ics_config *conf)
+{
+	j->limits.max_mb = conf->journal.max_mb;
+	j->limits.max_age_h = conf->journal.max_age_h;
+	j->limits.keep = conf->journal.keep;
+	j->limits.evidence_files = conf->evidence.max_files;
+	j->limits.evidence_mb = conf->evidence.max_mb;
+	atomic_store_explicit(&j->limits.changed, true, memory_order_release);
 }
 
 static bool

@@ -295,6 +295,37 @@ test_torn_line(void **state)
 	assert_false(found.stopped);
 }
 
+/* Who copies lines knows how many are missing, across runs and rotation. */
+static void
+test_running_number(void **state)
+{
+	struct ics_journal_self later = self;
+	char buf[ICS_JOURNAL_LINE_MAX];
+	struct ics_journal_event ev;
+	struct ics_journal *j;
+
+	ics_journal_event_init(&ev, ICS_JOURNAL_STOP, 1000000000u);
+	ics_journal_close(open_it(0, 0, 0));
+	assert_int_equal(found.line, 0);
+	later.lines_before = 41;
+	assert_true(ics_journal_line(buf, &later, &ev, 3) > 0);
+	assert_non_null(strstr(buf, "\"seq\":3,\"line\":44,"));
+	j = open_it(1, 0, 1);
+	assert_int_equal(write_it(j, buf, 10), 0);
+	ics_journal_close(j);
+	ics_journal_close(open_it(0, 0, 0));
+	assert_int_equal(found.line, 44);
+	/* A file without a line goes on where FILE.1 ended. */
+	j = open_it(1, 0, 1);
+	later.lines_before = 44;
+	assert_true(ics_journal_line(buf, &later, &ev, 1) > 0);
+	assert_int_equal(write_it(j, buf, 10), 0);
+	ics_journal_close(j);
+	put("{\"timest");
+	ics_journal_close(open_it(0, 0, 0));
+	assert_int_equal(found.line, 44);
+}
+
 static void
 test_files_of_others(void **state)
 {
@@ -532,6 +563,7 @@ main(void)
 		cmocka_unit_test(test_line_of_the_program),
 		cmocka_unit_test_teardown(test_append_and_mode, clean),
 		cmocka_unit_test_teardown(test_torn_line, clean),
+		cmocka_unit_test_teardown(test_running_number, clean),
 		cmocka_unit_test_teardown(test_files_of_others, clean),
 		cmocka_unit_test_teardown(test_rotation_by_size, clean),
 		cmocka_unit_test_teardown(test_rotation_by_time, clean),

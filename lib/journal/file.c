@@ -16,6 +16,8 @@
 /* How each of our lines begins. */
 #define BEGIN "{\"timestamp\":"
 #define STOPPED "\"event\":\"stop\""
+/* Before the running number of a line; within a string its quotes would be escaped. */
+#define LINE "\"line\":"
 /* What a torn end may hold: a line, or what a file system left of one after a power failure. */
 #define TAIL_MAX (1u << 20)
 /* A rotation that failed is tried again after so long; meanwhile the file grows. */
@@ -76,13 +78,12 @@ is_journal(int fd, uint64_t size)
 	return pread(fd, head, n, 0) == (ssize_t)n && memcmp(head, BEGIN, n) == 0;
 }
 
-/* Looks at the end: takes away what has no newline, and tells how the run before ended. 0 or -errno. */
+/* Looks at the end: what has no newline, how the run before ended, and the number of its last line. 0 or -errno. */
 static int
-mend(int fd, uint64_t size, struct ics_journal_found *found)
+look_at_end(int fd, uint64_t size, struct ics_journal_found *found)
 {
 	size_t n = size < TAIL_MAX ? (size_t)size : TAIL_MAX;
 	char *tail = malloc(n + 1), *end, *begin;
-	int rc = 0;
 
 	if (tail == NULL)
 		return -ENOMEM;
@@ -101,12 +102,43 @@ mend(int fd, uint64_t size, struct ics_journal_found *found)
 	if (end != NULL) {
 		*end = '\0';
 		begin = memrchr(tail, '\n', (size_t)(end - tail));
-		found->stopped = found->torn_bytes == 0 && strstr(begin != NULL ? begin : tail, STOPPED) != NULL;
+		begin = begin != NULL ? begin : tail;
+		found->stopped = found->torn_bytes == 0 && strstr(begin, STOPPED) != NULL;
+		begin = strstr(begin, LINE);
+		found->line = begin != NULL ? strtoull(begin + strlen(LINE), NULL, 10) : 0;
 	}
-	if (found->torn_bytes != 0 && ftruncate(fd, (off_t)found->bytes) != 0)
-		rc = -errno;
 	free(tail);
+	return 0;
+}
+
+/* Takes away what has no newline. */
+static int
+mend(int fd, uint64_t size, struct ics_journal_found *found)
+{
+	int rc = look_at_end(fd, size, found);
+
+	if (rc == 0 && found->torn_bytes != 0 && ftruncate(fd, (off_t)found->bytes) != 0)
+		rc = -errno;
 	return rc;
+}
+
+/* Numbers go on where the file before ended. */
+static uint64_t
+line_of_earlier(const char *path)
+{
+	struct ics_journal_found found = {0};
+	char name[PATH_MAX + 16];
+	struct stat st;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s.1", path);
+	fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && is_journal(fd, (uint64_t)st.st_size))
+		(void)look_at_end(fd, (uint64_t)st.st_size, &found);
+	close(fd);
+	return found.line;
 }
 
 static struct ics_journal *
@@ -146,6 +178,8 @@ ics_journal_open(const struct ics_journal_conf *conf, struct ics_journal_found *
 			      rc == -EILSEQ ? "ends with a megabyte without a line; move it away, a new one is made"
 					    : NULL,
 			      err);
+	if (found->line == 0)
+		found->line = line_of_earlier(j->path);
 	j->size = found->bytes;
 	j->begun_s = age_of(j->fd, &st);
 	return j;
@@ -174,6 +208,14 @@ ics_journal_close(struct ics_journal *j)
 		close(j->fd);
 	}
 	free(j);
+}
+
+void
+ics_journal_limit(struct ics_journal *j, uint64_t max_bytes, uint64_t max_age_s, uint32_t keep)
+{
+	j->conf.max_bytes = max_bytes;
+	j->conf.max_age_s = max_age_s;
+	j->conf.keep = keep;
 }
 
 int

@@ -24,10 +24,17 @@ enum ics_journal_kind {
 	ICS_JOURNAL_START, /* of the program */
 	ICS_JOURNAL_STOP,
 	ICS_JOURNAL_CONFIG,
+	ICS_JOURNAL_CONFIG_KEY,     /* a setting that changed by SIGHUP */
+	ICS_JOURNAL_CONFIG_REFUSED, /* settings that could not be read again */
+	ICS_JOURNAL_LINK,           /* a port's link went, or came back */
 	ICS_JOURNAL_LOSS,
 	ICS_JOURNAL_STATE_SAVED,
 	ICS_JOURNAL_STATE_FAILED,
 	ICS_JOURNAL_REOPEN,
+	ICS_JOURNAL_STALLED, /* a thread that must turn does not; of the watchdog, as the next three */
+	ICS_JOURNAL_RESUMED,
+	ICS_JOURNAL_PAUSED, /* nothing of the program ran */
+	ICS_JOURNAL_DENIED, /* the sandbox refused a system call */
 	ICS_JOURNAL_LOST, /* lines before this one did not come into the file */
 	ICS_JOURNAL_KINDS
 };
@@ -58,6 +65,7 @@ struct ics_journal_self {
 	const char *boot;                    /* another one for each run */
 	const char *const *port;             /* names by number */
 	unsigned n_ports;
+	uint64_t lines_before; /* running number of the last line of the run before */
 };
 /* Length with the newline at its end, or -errno. */
 int ics_journal_line(char buf[static ICS_JOURNAL_LINE_MAX], const struct ics_journal_self *self,
@@ -79,6 +87,7 @@ struct ics_journal_found {
 	uint64_t bytes;      /* whole lines */
 	uint64_t torn_bytes; /* of a last line without end, which were taken away */
 	bool stopped;        /* the last line tells that the run before ended as it should */
+	uint64_t line;       /* running number of the last line, of FILE.1 where FILE has none; 0: there is none */
 };
 
 /* Opens to append; makes the file where there is none. A last line without end is taken away. NULL, errno, and err says in one
@@ -88,6 +97,8 @@ struct ics_journal *ics_journal_open(const struct ics_journal_conf *conf, struct
 				     char err[static ICS_JOURNAL_ERR_LEN]);
 /* One line, all of it or nothing: 0 or -errno. Begins the next file when it is time; now_s: seconds since 1970. */
 int ics_journal_write(struct ics_journal *j, const char *line, size_t len, uint64_t now_s);
+/* From the next line on; path is that of before. */
+void ics_journal_limit(struct ics_journal *j, uint64_t max_bytes, uint64_t max_age_s, uint32_t keep);
 /* Lets go of the file and opens what is at its path now. 0 or -errno: it is tried again with later lines. */
 int ics_journal_reopen(struct ics_journal *j);
 /* Lines written so far survive the machine's death. */

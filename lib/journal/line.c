@@ -16,10 +16,17 @@ static const char *const kind_names[ICS_JOURNAL_KINDS] = {
 	[ICS_JOURNAL_START] = "start",
 	[ICS_JOURNAL_STOP] = "stop",
 	[ICS_JOURNAL_CONFIG] = "config",
+	[ICS_JOURNAL_CONFIG_KEY] = "config_key",
+	[ICS_JOURNAL_CONFIG_REFUSED] = "config_refused",
+	[ICS_JOURNAL_LINK] = "link",
 	[ICS_JOURNAL_LOSS] = "loss",
 	[ICS_JOURNAL_STATE_SAVED] = "state_saved",
 	[ICS_JOURNAL_STATE_FAILED] = "state_failed",
 	[ICS_JOURNAL_REOPEN] = "reopen",
+	[ICS_JOURNAL_STALLED] = "stalled",
+	[ICS_JOURNAL_RESUMED] = "resumed",
+	[ICS_JOURNAL_PAUSED] = "paused",
+	[ICS_JOURNAL_DENIED] = "denied",
 	[ICS_JOURNAL_LOST] = "journal_lost",
 };
 
@@ -239,6 +246,7 @@ own(const struct ics_journal_self *self, const struct ics_journal_event *ev, uin
 
 	set(o, "event", json_string(kind_names[ev->kind]), bad);
 	set(o, "seq", json_integer((json_int_t)seq), bad);
+	set(o, "line", json_integer((json_int_t)(self->lines_before + seq)), bad);
 	set(o, "boot", json_string(self->boot), bad);
 	if (self->appliance[0] != '\0')
 		set(o, "appliance", json_string(self->appliance), bad);
