@@ -1,6 +1,7 @@
 /* Reads the command line (args.h): -c first, then --set in order, then -p and -w, which win. */
 #include "args.h"
 
+#include "ics_detect.h"
 #include "ics_version.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 static const char usage[] =
 	"usage: icmpscope [-c FILE] [-p DEVICE]... [-w CPULIST] [--set SECTION.KEY=VALUE]... [--run-for SECONDS]\n"
-	"                 [-- EAL-OPTIONS]\n"
+	"                 [--check | --plan] [-- EAL-OPTIONS]\n"
 	"Watches the ICMP control plane of a LAN from a tap or mirror port; never sends.\n"
 	"\n"
 	"  -p DEVICE             what to listen on, repeatable:\n"
@@ -27,6 +28,8 @@ static const char usage[] =
 	"  -c FILE               settings (INI); config/icmpscope.ini explains every key\n"
 	"  --set SECTION.KEY=VALUE  one setting, wins over the file; repeatable\n"
 	"  --run-for SECONDS     stop after that time\n"
+	"  --check               say whether the settings are right, and start nothing\n"
+	"  --plan                say which CPU would do what and how much memory that takes, and start nothing\n"
 	"  --help, --version\n"
 	"\n"
 	"Ask it with icmpscopectl (status, anomalies --long, top); it answers on DPDK's telemetry socket.\n"
@@ -78,10 +81,12 @@ add_device(struct ics_config *c, unsigned *n, const char *text)
 	return 0;
 }
 
-enum { OPT_SET = 256, OPT_RUN_FOR, OPT_HELP, OPT_VERSION };
+enum { OPT_SET = 256, OPT_RUN_FOR, OPT_CHECK, OPT_PLAN, OPT_HELP, OPT_VERSION };
 static const struct option options[] = {
 	{"set", required_argument, NULL, OPT_SET},
 	{"run-for", required_argument, NULL, OPT_RUN_FOR},
+	{"check", no_argument, NULL, OPT_CHECK},
+	{"plan", no_argument, NULL, OPT_PLAN},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{0},
@@ -148,12 +153,49 @@ second_pass(struct args *a, int argc, char **argv)
 		case OPT_RUN_FOR:
 			rc = parse_run_for(optarg, &a->run_for_s);
 			break;
+		case OPT_CHECK:
+			a->check = true;
+			break;
+		case OPT_PLAN:
+			a->plan = true;
+			break;
 		default:
 			break;
 		}
 	}
 	a->eal = argv + optind;
 	a->n_eal = argc - optind;
+	return rc;
+}
+
+static bool
+is_detector(const char *name)
+{
+	const struct ics_detector_info *d;
+
+	for (unsigned i = 0; (d = ics_detector_row(i)) != NULL; i++)
+		if (strcmp(d->name, name) == 0)
+			return true;
+	return false;
+}
+
+int
+args_again(const struct args *a, struct ics_config *out, char err[static ICS_CONFIG_ERR_LEN])
+{
+	struct args *next = calloc(1, sizeof(*next));
+	int rc = -ENOMEM;
+
+	snprintf(err, ICS_CONFIG_ERR_LEN, "%s: out of memory", a->file);
+	if (next == NULL)
+		return rc;
+	ics_config_init(&next->config);
+	rc = ics_config_load(&next->config, a->file, err);
+	/* They were right at the start. */
+	if (rc == 0)
+		rc = second_pass(next, a->argc, a->argv);
+	if (rc == 0)
+		*out = next->config;
+	free(next);
 	return rc;
 }
 
@@ -165,6 +207,9 @@ args_parse(struct args *a, int argc, char **argv)
 	int rc;
 
 	memset(a, 0, sizeof(*a));
+	a->argc = argc;
+	a->argv = argv;
+	ics_config_know_detectors(is_detector);
 	ics_config_init(&a->config);
 	rc = first_pass(argc, argv, &file);
 	if (rc != 0)
@@ -177,7 +222,7 @@ args_parse(struct args *a, int argc, char **argv)
 	rc = second_pass(a, argc, argv);
 	if (rc != 0)
 		return rc;
-	if (a->config.port.n_devices == 0)
+	if (a->config.port.n_devices == 0 && !a->check)
 		return complain("no device to listen on: -p DEVICE names one");
 	return 0;
 }

@@ -15,6 +15,12 @@
 
 #include <pthread.h>
 
+/* What SIGHUP may change; the control core writes, the writer reads. */
+struct journalist_limits {
+	_Atomic bool changed;
+	_Atomic uint32_t max_mb, max_age_h, keep, evidence_files, evidence_mb;
+};
+
 struct journalist {
 	struct ics_journal *journal; /* NULL: none is written */
 	struct ics_evidence_dir evidence;
@@ -28,6 +34,7 @@ struct journalist {
 	const char *port[PLAN_PORTS_MAX];
 	pthread_t thread;
 	_Atomic bool stop, reopen;
+	struct journalist_limits limits;
 	/* the writer's own */
 	uint64_t seq, told_lost;
 	/* the control core's own */
@@ -36,6 +43,10 @@ struct journalist {
 	uint64_t port_lost[PLAN_PORTS_MAX];
 	uint64_t said[ANNOUNCE_SLOTS];  /* ids; newer ones take the place of older ones */
 	struct ics_journal_event event; /* the one at hand */
+	/* the watchdog's own */
+	struct ics_journal_queue *asides; /* NULL: no journal is written */
+	struct ics_journal_event aside;
+	_Atomic uint64_t asides_lost;
 };
 
 /* Opens what the configuration names and starts the thread where it names something. port: names of the devices, which
@@ -48,6 +59,8 @@ int journalist_start(struct journalist *j, const struct ics_config *conf, const 
  */
 bool journalist_begin(struct journalist *j, enum ics_journal_kind kind);
 void journalist_tell(struct journalist *j);
+/* Limits that may be others than before. */
+void journalist_limits(struct journalist *j, const struct ics_config *conf);
 /* A turn of the control loop: what changed of anomalies and of the state file. */
 void journalist_turn(struct journalist *j, const struct ics_anomaly_store *s, const struct ics_state_stats *state);
 /* All that is left of that, at the end. */
@@ -56,6 +69,9 @@ void journalist_rest(struct journalist *j, const struct ics_anomaly_store *s, co
 void journalist_loss(struct journalist *j, const struct ics_loss *loss);
 /* Frames that a port lost before any worker saw them; ports as of now. */
 void journalist_ports(struct journalist *j, const struct ics_export_port *ports, unsigned n);
+/* The same for the watchdog's thread, whose lines do not wait for the control core. NULL: no journal is written. */
+struct ics_journal_event *journalist_aside_begin(struct journalist *j, enum ics_journal_kind kind);
+void journalist_aside_tell(struct journalist *j);
 /* Writes what waits, and ends. */
 void journalist_stop(struct journalist *j);
 

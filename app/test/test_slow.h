@@ -47,6 +47,28 @@ rig_set(struct rig *r, const char *assignment)
 	assert_int_equal(ics_config_set(&r->conf, assignment, err), 0);
 }
 
+/* An engine of these settings. With ICS_TEST_CONFIGURE_LATE in the environment it begins with the defaults of all keys
+ * that are live and is told the others as SIGHUP does, which must come to the same.
+ */
+static inline struct ics_engine *
+rig_engine(const struct ics_config *conf)
+{
+	struct ics_config first = *conf, defaults;
+	struct ics_config_key key;
+	struct ics_engine *e;
+
+	if (getenv("ICS_TEST_CONFIGURE_LATE") == NULL)
+		return ics_engine_new(conf, 0x5eed);
+	ics_config_init(&defaults);
+	for (unsigned i = 0; ics_config_key(i, &key); i++)
+		if (key.live)
+			ics_config_take(&first, &defaults, i);
+	e = ics_engine_new(&first, 0x5eed);
+	if (e != NULL)
+		ics_engine_configure(e, conf);
+	return e;
+}
+
 /* Settings split by blanks, or NULL. */
 static inline struct rig *
 rig_new(const char *settings)
@@ -59,7 +81,7 @@ rig_new(const char *settings)
 	snprintf(buf, sizeof(buf), "%s", settings != NULL ? settings : "");
 	for (char *s = strtok_r(buf, " ", &save); s != NULL; s = strtok_r(NULL, " ", &save))
 		rig_set(r, s);
-	r->engine = ics_engine_new(&r->conf, 0x5eed);
+	r->engine = rig_engine(&r->conf);
 	assert_non_null(r->engine);
 	r->counters = aligned_alloc(64, sizeof(*r->counters));
 	assert_non_null(r->counters);

@@ -60,11 +60,16 @@ init(struct ics_detector *d)
 		return -ENOMEM;
 	st->timer.owner = d;
 	st->timer.fire = on_due;
+	return 0;
+}
+
+static void
+configure(struct ics_detector *d)
+{
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "groups_per_host %u or addresses + %u, critical %u solicited-node, clear_below %u %%",
 		 d->conf->detect.groups_per_host, SPARE, CRITICAL_SNM, CLEAR_PERCENT);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 static void
@@ -376,6 +381,7 @@ const struct ics_detector_ops ics_det_host_group_excess = {
 	.classes = 1ull << ICS_CLASS_mld1_report | 1ull << ICS_CLASS_mld2_report | 1ull << ICS_CLASS_mld1_done,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.configure = configure,
 	.fini = fini,
 	.message = on_message,
 	.render = render,

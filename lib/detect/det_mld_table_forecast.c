@@ -48,13 +48,20 @@ init(struct ics_detector *d)
 	d->state = s;
 	if (s == NULL)
 		return -ENOMEM;
+	return 0;
+}
+
+static void
+configure(struct ics_detector *d)
+{
+	struct state *s = d->state;
+
 	s->warn = ((uint64_t)d->conf->detect.table_cap * WARN_PERCENT + 99) / 100;
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "table_cap %u entries, warn %u %%, critical %u %%, trend %u h, clear_below %u %% for %llu s",
 		 d->conf->detect.table_cap, WARN_PERCENT, CRITICAL_PERCENT, TREND_HOURS, CLEAR_PERCENT,
 		 CLEAR_NS / NS_PER_S);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 static void
@@ -277,6 +284,7 @@ const struct ics_detector_ops ics_det_mld_table_forecast = {
 	.classes = 1ull << ICS_CLASS_mld1_report | 1ull << ICS_CLASS_mld2_report | 1ull << ICS_CLASS_mld1_done,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.configure = configure,
 	.fini = fini,
 	.message = on_message,
 	.render = render,

@@ -176,21 +176,20 @@ due(const struct ics_episode *ep)
 	return ((const struct episode *)ep)->high_ns + CLEAR_NS;
 }
 
-static int
-init(struct ics_detector *d)
+static void
+configure(struct ics_detector *d)
 {
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "targets %u in 10 s, answered %u percent, nce_limit %u entries, warn %u percent, critical %u percent",
 		 TARGETS, ANSWERED_PERCENT, d->conf->detect.nce_limit, WARN_PERCENT, CRITICAL_PERCENT);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 const struct ics_detector_ops ics_det_nd_scan = {
 	.classes = 1ull << ICS_CLASS_nd_ns,
 	.once_in_loop = true,
 	.episode_len = sizeof(struct episode),
-	.init = init,
+	.configure = configure,
 	.message = on_message,
 	.render = render,
 	.timer = ics_episode_expire,

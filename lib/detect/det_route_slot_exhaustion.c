@@ -50,10 +50,15 @@ static int
 init(struct ics_detector *d)
 {
 	d->state = calloc(ICS_SEGMENTS_MAX, sizeof(struct seg_state));
+	return d->state == NULL ? -1 : 0;
+}
+
+static void
+configure(struct ics_detector *d)
+{
 	snprintf(d->thresholds, sizeof(d->thresholds), "route_limit %u routes, warn %u %%, critical %u %%",
 		 d->conf->detect.route_limit, HALF, SOON);
 	d->info.thresholds = d->thresholds;
-	return d->state == NULL ? -1 : 0;
 }
 
 static void
@@ -342,6 +347,7 @@ const struct ics_detector_ops ics_det_route_slot_exhaustion = {
 	.classes = 1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_na,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.configure = configure,
 	.fini = fini,
 	.message = on_message,
 	.render = render,

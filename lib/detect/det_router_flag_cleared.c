@@ -439,20 +439,19 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 	return true;
 }
 
-static int
-init(struct ics_detector *d)
+static void
+configure(struct ics_detector *d)
 {
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "r0_victims %u hosts, chronic %u messages, window %llu s, clear_after %llu s",
 		 d->conf->detect.r0_victims, CHRONIC, WINDOW_NS / NS_PER_S, WINDOW_NS / NS_PER_S);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 const struct ics_detector_ops ics_det_router_flag_cleared = {
 	.classes = 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
-	.init = init,
+	.configure = configure,
 	.message = on_message,
 	.render = render,
 	.timer = on_timer,

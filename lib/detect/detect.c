@@ -122,11 +122,22 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 			errno = ENOMEM;
 			return NULL;
 		}
+		if (d->ops->configure != NULL)
+			d->ops->configure(d);
 		join_audiences(s, d);
 	}
 	ics_model_on_dad_over(model, on_dad_over, s);
 	ics_model_on_hole(model, on_hole, s);
 	return s;
+}
+
+void
+ics_detectors_configure(struct ics_detectors *s, const struct ics_config *conf)
+{
+	s->conf = *conf;
+	for (unsigned i = 0; i < N_DETECTORS; i++)
+		if (s->d[i].ops->configure != NULL)
+			s->d[i].ops->configure(&s->d[i]);
 }
 
 /* Open episodes hold timers in the model's clock: the model goes after the detectors, its heap with it. */

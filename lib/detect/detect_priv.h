@@ -31,6 +31,8 @@ struct ics_detector_ops {
 	uint64_t classes;                     /* bits 1 << enum ics_class: messages of other classes are not shown */
 	size_t episode_len;                   /* of the struct that starts with struct ics_episode */
 	int (*init)(struct ics_detector *d);  /* NULL: nothing to do */
+	/* After init, and when settings changed: what is derived from d->conf. NULL: nothing is. */
+	void (*configure)(struct ics_detector *d);
 	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
 	/* See ics_detectors_ahead(). NULL: it has nothing to fetch. */

@@ -38,6 +38,8 @@ struct ics_detectors;
 struct ics_detectors *ics_detectors_new(const struct ics_config *conf, struct ics_model *model,
 					struct ics_anomaly_store *store, uint64_t seed);
 void ics_detectors_free(struct ics_detectors *s);
+/* Settings that changed; after the model has them. */
+void ics_detectors_configure(struct ics_detectors *s, const struct ics_config *conf);
 /* A message, after ics_model_apply() told what it changed. Timers of detectors are in the model's clock. */
 void ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change);
 /* A message of that class from that MAC comes soon: detectors with large tables ask for the memory. */

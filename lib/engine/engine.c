@@ -52,6 +52,15 @@ ics_engine_free(struct ics_engine *e)
 	free(e);
 }
 
+void
+ics_engine_configure(struct ics_engine *e, const struct ics_config *conf)
+{
+	e->conf = *conf;
+	ics_model_configure(e->model, conf);
+	ics_detectors_configure(e->detectors, conf);
+	ics_engine_renew_known(e);
+}
+
 /* Takes packet time to the clock's time and moves the clock, deadlines on the way included. A jump back beyond what
  * disorder explains (another capture, a clock that was set) shifts all that follows instead.
  */

@@ -35,7 +35,9 @@ struct ics_engine {
 	bool steady; /* the clock of the records never runs back */
 };
 
-/* known.c. After a message changed the model. */
+/* known.c. Gateways of the configuration may be new. */
+void ics_engine_renew_known(struct ics_engine *e);
+/* After a message changed the model. */
 void ics_engine_note_known(struct ics_engine *e, const struct ics_change *c);
 /* sample.c. A sample record; after a message changed the model. */
 void ics_engine_take_sample(struct ics_engine *e, const struct ics_record *rec, struct ics_view bytes, uint64_t ts_ns,

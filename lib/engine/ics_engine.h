@@ -17,6 +17,8 @@ struct ics_engine;
 /* conf is copied. seed keys every table. NULL and errno ENOMEM. */
 struct ics_engine *ics_engine_new(const struct ics_config *conf, uint64_t seed);
 void ics_engine_free(struct ics_engine *e);
+/* Settings that changed, of keys that are live (ics_config_key); copied. From the next record on they hold. */
+void ics_engine_configure(struct ics_engine *e, const struct ics_config *conf);
 
 /* One record with the frame bytes that follow it (len 0 with ICS_REC_COPIES). frame_no counts from 1 within a
  * capture, 0 live. Time that jumps back by more than 100 ms does not turn the clock back: it is rebased.

@@ -24,6 +24,14 @@ insert_gateways(struct ics_engine *e)
 }
 
 void
+ics_engine_renew_known(struct ics_engine *e)
+{
+	e->known_segments = 0;
+	if (e->known != NULL)
+		insert_gateways(e);
+}
+
+void
 ics_engine_note_known(struct ics_engine *e, const struct ics_change *c)
 {
 	if (e->known == NULL)

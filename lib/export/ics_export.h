@@ -97,6 +97,13 @@ struct ics_export_source {
 	void (*read_ports)(void *ctx);             /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };
+/* Settings: how often they came into force, counting the start. */
+struct ics_export_config {
+	uint64_t generation, applied_ns; /* since the epoch */
+	uint64_t refused;                /* times that they could not be read again */
+	unsigned need_restart;           /* keys on file that are others than those in force */
+};
+
 
 /* Both identities of the design, summed over workers (or of one). pending is what fold caches hold. exact:
  * every worker was between two bursts while it was read; then the identities hold to the last frame.
@@ -121,3 +128,4 @@ unsigned ics_export_poll(unsigned max);
 void ics_export_close(void);
 
 #endif
+	const struct ics_export_config *config;    /* NULL: they are as at the start */

@@ -131,6 +131,18 @@ add_journal(const struct ics_export_source *src, struct reply *r)
 }
 
 static void
+add_config(const struct ics_export_source *src, struct reply *r)
+{
+	const struct ics_export_config start = {.generation = 1, .applied_ns = src->start_ns};
+	const struct ics_export_config *c = src->config != NULL ? src->config : &start;
+
+	reply_uint(r, "config_generation", c->generation);
+	reply_uint(r, "config_ns", c->applied_ns);
+	reply_uint(r, "config_refused", c->refused);
+	reply_uint(r, "config_need_restart", c->need_restart);
+}
+
+static void
 add_state(const struct ics_export_source *src, struct reply *r)
 {
 	static const struct ics_state_restored nothing;
@@ -178,3 +190,4 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	reply_uint(r, "hugepages", src->hugepages);
 	reply_uint(r, "memory_mb", src->memory_mb);
 }
+	add_config(src, r);

@@ -264,6 +264,8 @@ struct ics_change {
 struct ics_model;
 
 struct ics_model *ics_model_new(const struct ics_config *conf, uint64_t seed);
+/* Settings that changed; copied. Keys that are not live must be as they were. */
+void ics_model_configure(struct ics_model *m, const struct ics_config *conf);
 void ics_model_free(struct ics_model *m);
 
 /* An open anomaly is about the router, the address or the MAC (behind ten zeros) that goes by this name: it is kept until

@@ -34,8 +34,7 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 		return NULL;
 	}
 	m->prefix_seed = ics_hash_mix(seed, 7);
-	for (unsigned i = 0; i < conf->detect.gateways.n; i++)
-		m->gateway_last_byte[conf->detect.gateways.ip[i].b[15]] = 1;
+	ics_model_derive(m);
 	return m;
 }
 
