@@ -37,7 +37,7 @@ WRONG = {
     "LABEL": [b".hidden", b"a/b", b"a b", b"x" * 64, b"berlin!"],
     "PATH": [b"/tmp/\xff", b"/tmp/\xc3", b"/tmp/\x01", b"/tmp/a\tb", b"\xed\xa0\x80"],
     "SERVERS": [b"n1:4222", b"http://n1", b"nats://", b"nats://n1:", b"nats://n1:x", b"nats://n1:123456", b"tls://[::1", b"nats://n1,",
-                b"nats://u:p@n1", b"nats://n1 nats://n2", b"nats://n1/x"],
+                b"nats://n1 nats://n2", b"nats://n1/x"],
     "IPS": [b"fe80::g", b"fe80::1,", b",fe80::1", b"fe80::1/64", b"fe80::1%eth0", b"192.0.2.256", b"fe80::1 fe80::2", b"router"],
     "MACS": [b"00:00:5e:00:53", b"00:00:5e:00:53:01:02", b"00:00:5e:00:53:zz", b"fe80::1", b"00:00:5e:00:53:01,"],
     "MUTES": [b"no_such_detector", b"router_new,", b"*@", b"*@vlan0", b"*@vlan4095", b"*@eth0", b"*/tomorrow",
@@ -95,9 +95,17 @@ def test_a_wrong_value_is_one_line(row, tmp_path):
         path.write_bytes(b"[%s]\n" % section.encode() + b"".join(b"%s = %s\n" % (key.encode(), v) for v in lines))
         assert_refused(check(path), f"{path}:", f"{section}.{key} = ", "too many", f"allowed: {allowed}")
     if kind not in TOO_MANY:
-        path.write_bytes(b"[%s]\n%s = \n%s = \n" % (section.encode(), key.encode(), key.encode()) if kind in ("PATH", "LABEL", "CPUS")
+        path.write_bytes(b"[%s]\n%s = \n%s = \n" % (section.encode(), key.encode(), key.encode()) if kind in ("PATH", "LABEL", "CPUS", "SERVERS")
                          else b"[%s]\n%s = %s\n%s = 1\n" % (section.encode(), key.encode(), right(kind, span), key.encode()))
         assert_refused(check(path), f"{path}:3: {section}.{key} is given a second time")
+
+
+def test_a_password_is_not_repeated(tmp_path):
+    path = tmp_path / "wrong.ini"
+    path.write_bytes(b"[fleet]\nservers = nats://user:geheim@n1:4222\n")
+    r = check(path)
+    assert_refused(r, f"{path}:2: fleet.servers = ", "fleet.nkey")
+    assert b"geheim" not in r.stderr
 
 
 def right(kind, span):

@@ -400,6 +400,7 @@ word_of(const struct ics_config_key *key)
 		{"word", "group"},
 		{"words", "off, all, or some of"},
 		{"cpus", "as 2,4-7"},
+		{"servers", "tls://HOST[:PORT]"},
 	};
 
 	if (strcmp(key->type, "number") == 0)

@@ -30,7 +30,7 @@ static const char *const type_names[] = {
 	[ICS_CONFIG_MODEL] = "word",      [ICS_CONFIG_TUNNELS] = "words", [ICS_CONFIG_CPUS] = "cpus",
 	[ICS_CONFIG_PATH] = "path",       [ICS_CONFIG_NAME] = "name",     [ICS_CONFIG_LABEL] = "label",
 	[ICS_CONFIG_IPS] = "addresses",   [ICS_CONFIG_MACS] = "macs",     [ICS_CONFIG_MUTES] = "mutes",
-	[ICS_CONFIG_DEVICES] = "devices",
+	[ICS_CONFIG_DEVICES] = "devices", [ICS_CONFIG_SANDBOX] = "word",  [ICS_CONFIG_SERVERS] = "servers",
 };
 
 #define SHOWN_MAX 64
@@ -67,6 +67,13 @@ static const char *
 show_path(struct shown *s, const char *text)
 {
 	return show_most(s, text, SHOWN_PATH_MAX);
+}
+
+/* A password that somebody wrote into a server's address is not repeated. */
+static const char *
+show_value(struct shown *s, const struct ics_config_row *row, const char *text)
+{
+	return show(s, row->type == ICS_CONFIG_SERVERS && strchr(text, '@') != NULL ? "(not shown)" : text);
 }
 
 /* Edit distance, for texts of at most SHOWN_MAX characters. */
@@ -182,8 +189,8 @@ apply(struct ics_config *c, const struct ics_config_row *row, const char *value,
 
 	if (problem == NULL)
 		return true;
-	snprintf(err, size, "%s.%s = \"%s\" %s; allowed: %s", row->section, row->key, show(&v, value), problem,
-		 row->allowed);
+	snprintf(err, size, "%s.%s = \"%s\" %s; allowed: %s", row->section, row->key, show_value(&v, row, value),
+		 problem, row->allowed);
 	return false;
 }
 
@@ -279,7 +286,7 @@ fail_line(struct load *l, char *line, const char *what)
 	}
 	if (row != NULL)
 		fail(l, "%s.%s = \"%s\": %s; allowed: %s", row->section, row->key,
-		     show(&v, equals + 1 + strspn(equals + 1, " \t")), what, row->allowed);
+		     show_value(&v, row, equals + 1 + strspn(equals + 1, " \t")), what, row->allowed);
 	else
 		fail(l, "%s", what);
 }

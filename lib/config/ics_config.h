@@ -30,6 +30,8 @@ struct ics_mute {
 	uint64_t until_ns; /* UINT64_MAX: for good */
 };
 
+enum ics_sandbox_mode { ICS_SANDBOX_OFF, ICS_SANDBOX_TRY, ICS_SANDBOX_ON };
+
 struct ics_config {
 	struct {
 		uint32_t learn_s;
@@ -90,6 +92,18 @@ struct ics_config {
 		char dir[256]; /* as long as history.file; empty: no evidence is written */
 		uint32_t max_files, max_mb;
 	} evidence;
+	struct {
+		char servers[512];       /* empty: no fleet */
+		char ca[256], cert[256]; /* as long as that of history; empty: none */
+		char key[256], nkey[256], creds[256];
+		char cursor[256];
+		char stream[64]; /* as long as eal.file_prefix */
+		uint32_t replicas, max_age_d, max_gb;
+	} fleet;
+	struct {
+		uint32_t enable; /* enum ics_sandbox_mode */
+		char user[64];   /* as long as eal.file_prefix; empty: none is become */
+	} sandbox;
 	struct {
 		char file[256]; /* as long as that of history; empty: vendors are not named */
 	} vendor;

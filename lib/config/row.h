@@ -9,11 +9,13 @@ enum ics_config_type {
 	ICS_CONFIG_POW2,
 	ICS_CONFIG_BOOL,
 	ICS_CONFIG_MODEL,
+	ICS_CONFIG_SANDBOX,
 	ICS_CONFIG_TUNNELS,
 	ICS_CONFIG_CPUS,
 	ICS_CONFIG_NAME,
 	ICS_CONFIG_LABEL, /* a name or nothing */
 	ICS_CONFIG_PATH,
+	ICS_CONFIG_SERVERS,
 	/* lists from here on */
 	ICS_CONFIG_IPS,
 	ICS_CONFIG_MACS,
@@ -49,6 +51,7 @@ const struct ics_config_row *ics_config_row(unsigned i);
 /* scalar.c. Tunnel i by name and its bit, NULL past the last single one; the word for a model. */
 const char *ics_config_tunnel(unsigned i, uint32_t *bit);
 const char *ics_config_model(uint32_t model);
+const char *ics_config_sandbox(uint32_t mode);
 
 /* Cuts the next element off *rest, without the blanks around it; NULL when there is none left. */
 char *ics_config_next_element(char **rest);

@@ -20,6 +20,11 @@ static const struct word bool_words[] = {
 };
 
 static const struct word model_words[] = {{"group", 0}, {"port", 1}, {"port2", 2}};
+static const struct word sandbox_words[] = {
+	{"off", ICS_SANDBOX_OFF},
+	{"try", ICS_SANDBOX_TRY},
+	{"on", ICS_SANDBOX_ON},
+};
 
 #define TUNNELS_ALL                                                                                                    \
 	(ICS_TUNNEL_VXLAN | ICS_TUNNEL_GENEVE | ICS_TUNNEL_GRE | ICS_TUNNEL_ERSPAN | ICS_TUNNEL_IPIP | ICS_TUNNEL_6IN4)
@@ -42,6 +47,12 @@ const char *
 ics_config_model(uint32_t model)
 {
 	return model_words[model % ICS_ARRAY_LEN(model_words)].name;
+}
+
+const char *
+ics_config_sandbox(uint32_t mode)
+{
+	return sandbox_words[mode % ICS_ARRAY_LEN(sandbox_words)].name;
 }
 
 static bool
@@ -196,6 +207,50 @@ read_path(const char *text, char *out, size_t size)
 	return NULL;
 }
 
+/* "nats://HOST[:PORT]", HOST also "[IPv6]". */
+static bool
+is_server(const char *url)
+{
+	size_t host;
+
+	if (strncmp(url, "nats://", 7) != 0 && strncmp(url, "tls://", 6) != 0)
+		return false;
+	url = strstr(url, "://") + 3;
+	if (url[0] == '[') {
+		host = strspn(url + 1, "0123456789abcdefABCDEF:.");
+		url += 1 + host;
+		if (*url++ != ']')
+			return false;
+	} else {
+		host = strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+		url += host;
+	}
+	if (host == 0)
+		return false;
+	if (url[0] == '\0')
+		return true;
+	return url[0] == ':' && url[1] != '\0' && strlen(url + 1) <= 5 &&
+	       url[1 + strspn(url + 1, "0123456789")] == '\0';
+}
+
+/* No secret belongs into a file that everybody may read, nor into a message about it. */
+static const char *
+read_servers(const char *text, char *out, size_t size)
+{
+	char copy[512], *rest = copy, *url;
+
+	if (strlen(text) >= size || strlen(text) >= sizeof(copy))
+		return "is too long";
+	if (strchr(text, '@') != NULL)
+		return "names a user: fleet.nkey or fleet.creds name the file with what this client is known by";
+	strcpy(copy, text);
+	while (text[0] != '\0' && (url = ics_config_next_element(&rest)) != NULL)
+		if (!is_server(url))
+			return "has an element that is no server";
+	strcpy(out, text);
+	return NULL;
+}
+
 const char *
 ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, const char *text)
 {
@@ -215,12 +270,18 @@ ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, c
 		if (!find_word(model_words, ICS_ARRAY_LEN(model_words), text, member))
 			return "is none of the words";
 		return NULL;
+	case ICS_CONFIG_SANDBOX:
+		if (!find_word(sandbox_words, ICS_ARRAY_LEN(sandbox_words), text, member))
+			return "is none of the words";
+		return NULL;
 	case ICS_CONFIG_TUNNELS:
 		return read_tunnels(text, member);
 	case ICS_CONFIG_CPUS:
 		return read_cpus(text, member, sizeof(c->worker.cpus));
 	case ICS_CONFIG_PATH:
 		return read_path(text, member, sizeof(c->history.file));
+	case ICS_CONFIG_SERVERS:
+		return read_servers(text, member, sizeof(c->fleet.servers));
 	case ICS_CONFIG_LABEL:
 		*(char *)member = '\0';
 		return text[0] == '\0' ? NULL : read_name(text, member, sizeof(c->journal.site));

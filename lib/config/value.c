@@ -116,6 +116,9 @@ ics_config_value(const struct ics_config *c, unsigned i, char *buf, size_t size)
 	case ICS_CONFIG_MODEL:
 		put(&o, "%s", ics_config_model(*(const uint32_t *)member));
 		break;
+	case ICS_CONFIG_SANDBOX:
+		put(&o, "%s", ics_config_sandbox(*(const uint32_t *)member));
+		break;
 	case ICS_CONFIG_TUNNELS:
 		put_tunnels(&o, *(const uint32_t *)member);
 		break;
@@ -123,6 +126,7 @@ ics_config_value(const struct ics_config *c, unsigned i, char *buf, size_t size)
 	case ICS_CONFIG_NAME:
 	case ICS_CONFIG_LABEL:
 	case ICS_CONFIG_PATH:
+	case ICS_CONFIG_SERVERS:
 		put(&o, "%s", (const char *)member);
 		break;
 	case ICS_CONFIG_IPS:
@@ -155,6 +159,8 @@ size_of(const struct ics_config *c, const struct ics_config_row *row)
 		return sizeof(c->eal.file_prefix);
 	case ICS_CONFIG_PATH:
 		return sizeof(c->history.file);
+	case ICS_CONFIG_SERVERS:
+		return sizeof(c->fleet.servers);
 	case ICS_CONFIG_IPS:
 		return sizeof(c->detect.gateways);
 	case ICS_CONFIG_MACS:
