@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define ICS_CLIENT_PATH_LEN 108
 #define ICS_CLIENT_ERR_LEN 256
@@ -35,5 +36,12 @@ const char *ics_client_text(const json_t *reply, const char *key);
 void ics_client_long_text(const json_t *reply, const char *key, char *buf, size_t size);
 /* Rows of a page of a table: the length of its columns. */
 size_t ics_client_rows(const json_t *page);
+
+/* All frames of an anomaly as the socket tells them (an empty array: it has none), or NULL and c->error. */
+json_t *ics_client_evidence(struct ics_client *c, uint64_t id);
+/* Those frames, one or more, as a pcapng file with comments. 0; -EPROTO and c->error: the socket did not tell what is needed;
+ * another -errno: out did not take it.
+ */
+int ics_client_write_evidence(struct ics_client *c, const json_t *frames, FILE *out, const char *program);
 
 #endif

@@ -105,6 +105,10 @@ void tel_querier_table(const struct ics_export_source *src, const char *params, 
 void tel_pmtu_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_pmtu_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_pmtu_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_reporter.c */
+void tel_reporter_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_gateway.c */
+void tel_gateway_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_segment.c */
 void tel_segment_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_segment_info(const struct ics_export_source *src, const char *params, struct reply *r);

@@ -50,6 +50,8 @@ static const struct endpoint endpoints[] = {
 	TABLE(querier, "querier id"),
 	FAMILY(pmtu, "Places of the paths whose MTU was told", "ID"),
 	TABLE(pmtu, "place"),
+	TABLE(reporter, "place"),
+	TABLE(gateway, "sequence number"),
 	FAMILY(segment, "Ids of the segments", "ID"),
 	TABLE(segment, "segment id"),
 };

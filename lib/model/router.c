@@ -1,6 +1,7 @@
 /* The routers of each segment and what hosts believe of them: the default router list of RFC 4861 6.3.4 as a state
  * machine. A DEFAULT or configured router is never evicted; quota and cap push out the oldest of the others.
  */
+#include "gateway.h"
 #include "warm.h"
 
 #include <stddef.h>
@@ -99,6 +100,24 @@ ics_model_router_cycles(struct ics_model *m, uint32_t segment, const struct ics_
 	return i == 0 ? NULL : &((const struct router_entry *)ics_table_at(&m->routers, i))->cycles;
 }
 
+/* For the log: what the change from its state to this one is to hosts. */
+static void
+note_gateway(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, enum ics_router_state state)
+{
+	uint32_t before_s = e->r.last_nonzero_lifetime_s;
+
+	if (state == ICS_ROUTER_DEFAULT)
+		ics_gateway_note(m, &seg->s, &e->r, ICS_GATEWAY_ADVERTISED, 0);
+	else if (e->r.state != ICS_ROUTER_DEFAULT)
+		return;
+	else if (state == ICS_ROUTER_RETRACTED)
+		ics_gateway_note(m, &seg->s, &e->r, ICS_GATEWAY_RETRACTED, before_s);
+	else if (state == ICS_ROUTER_HOSTED)
+		ics_gateway_note(m, &seg->s, &e->r, ICS_GATEWAY_FLAG_CLEARED, before_s);
+	else if (state == ICS_ROUTER_EXPIRED)
+		ics_gateway_note(m, &seg->s, &e->r, ICS_GATEWAY_EXPIRED, before_s);
+}
+
 void
 ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_entry *e, enum ics_router_state state)
 {
@@ -116,6 +135,7 @@ ics_router_set_state(struct ics_model *m, struct seg_entry *seg, struct router_e
 		note_cycle(m, e);
 		ics_route_created(m, seg, e, ICS_ROUTE_DEFAULT);
 	}
+	note_gateway(m, seg, e, state);
 	e->r.state = state;
 	e->r.transitions++;
 }
@@ -331,6 +351,9 @@ ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_
 {
 	struct ics_router *r = &e->r;
 	const struct ics_msg_ra *ra = &msg->ra;
+	bool differs = r->state == ICS_ROUTER_DEFAULT && ra->lifetime_s != 0 &&
+		       (ra->lifetime_s != r->lifetime_s || ((ra->flags ^ r->flags) & ICS_RA_PRF_MASK) != 0);
+	uint32_t before_s = r->lifetime_s;
 
 	r->ra_count += 1 + (uint64_t)msg->rec->repeats;
 	note_interval(r, msg);
@@ -362,6 +385,8 @@ ics_router_advertised(struct ics_model *m, struct seg_entry *seg, struct router_
 	r->last_nonzero_lifetime_s = ra->lifetime_s;
 	r->expires_ns = msg->ts_ns + ra->lifetime_s * NS_PER_S;
 	ics_router_set_state(m, seg, e, ICS_ROUTER_DEFAULT);
+	if (differs)
+		ics_gateway_note(m, &seg->s, r, ICS_GATEWAY_CHANGED, before_s);
 	/* Without memory for the timer the router stays DEFAULT for too long; nothing else depends on it. */
 	(void)ics_timer_set(&m->clock.timers, &e->expiry, r->expires_ns);
 }
