@@ -23,7 +23,7 @@ class AttackedLan(lab.Lab):
         self.radvd_start()
         self.hosts_up()
         self.run("ip", "-n", self.ns("atk"), "link", "set", "eth0", "up")
-        self.wait_slaac(30)
+        self.wait_slaac()
         lab.wait_for("the attacker has its addresses", lambda: not self.tentative("atk"), 20)
 
     def get_to_know(self):

@@ -12,6 +12,23 @@ ROOT = Path(__file__).resolve().parent.parent
 VECTORS = ROOT / "dts" / "vectors"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "live: depends on the timing of real kernels and daemons; played once more when it fails")
+    if not config.pluginmanager.hasplugin("rerunfailures"):
+        config.addinivalue_line("markers", "flaky: of python3-pytest-rerunfailures, which is not installed")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def is_again(request):
+    """The test failed and is played once more: what a fixture of the module has in store for it is no answer then."""
+    return getattr(request.node, "execution_count", 1) > 1
+
+
 def program(name):
     path = Path(os.environ.get("ICMPSCOPE_BUILD", ROOT / "build")).resolve() / "app" / name / name
     if not path.exists():

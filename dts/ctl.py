@@ -8,7 +8,7 @@ from conftest import program
 
 def ctl(*args, status=0):
     """Its standard output; with another status expected, its one line on standard error."""
-    r = subprocess.run([str(program("icmpscopectl")), *map(str, args)], capture_output=True, text=True, timeout=30,
+    r = subprocess.run([str(program("icmpscopectl")), *map(str, args)], capture_output=True, text=True, timeout=90,
                        stdin=subprocess.DEVNULL)
     assert "Sanitizer" not in r.stderr and "runtime error" not in r.stderr, r.stderr
     assert r.returncode == status, (r.returncode, r.stdout, r.stderr)

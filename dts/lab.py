@@ -10,6 +10,7 @@ Offloads are off, so that lengths and checksums are as on a wire. Everything is 
 wait is bounded, and close() ends only processes that the lab itself started.
 """
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -28,8 +29,13 @@ HOST_GUA = {"h1": "2001:db8:1:0:0:ff:fe00:10", "h2": "2001:db8:1:0:0:ff:fe00:20"
 RA_LIFETIME = 1800
 
 
-def wait_for(what, condition, timeout, interval=0.1):
-    """Returns the first true value of condition(), or fails with what it waited for."""
+# A wait ends with what it waits for: patience costs nothing where all is well, and machines may be busy with other things.
+PATIENCE_S = 60
+
+
+def wait_for(what, condition, timeout=PATIENCE_S, interval=0.1):
+    """Returns the first true value of condition(), or fails with what it waited for, after PATIENCE_S at the earliest."""
+    timeout = max(timeout, PATIENCE_S)
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -48,10 +54,10 @@ def unavailable():
         if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
             return f"{tool} is not installed (devtools/setup test)"
     name = f"ics{os.getpid()}-probe"
-    r = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=20)
+    r = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=60)
     if r.returncode != 0:
         return f"no network namespace can be made: {r.stderr.strip()}"
-    subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60)
     return None
 
 
@@ -68,6 +74,8 @@ class Lab:
         self.namespaces = []
         self.processes = []
         self.radvd = None
+        # Who watches, and the port of this LAN there, where somebody says so.
+        self.scope, self.port = None, 0
         try:
             self._build()
         except BaseException:
@@ -86,7 +94,7 @@ class Lab:
             text = text.replace(f"{head}{tail}:", f"{head}{n}:")
         return text
 
-    def run(self, *cmd, ns=None, check=True, timeout=20):
+    def run(self, *cmd, ns=None, check=True, timeout=60):
         argv = (["ip", "netns", "exec", self.ns(ns)] if ns else []) + [str(c) for c in cmd]
         r = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
         if check and r.returncode != 0:
@@ -180,8 +188,37 @@ class Lab:
         """Frames that the kernel counted into tap0: the second opinion on what icmpscope must have seen."""
         return int(self.run("ip", "netns", "exec", self.tap[0], "cat", f"/sys/class/net/{self.tap[1]}/statistics/rx_packets").stdout)
 
+    def tap_joins(self, joined):
+        """Whether the tap gets what is sent on the LAN."""
+        port = ("dev", "p-tap")
+        self.run("ip", "-n", self.ns("sw"), "link", "set", *port, *(("master", "br0") if joined else ("nomaster",)))
+        if joined:
+            self.run("bridge", "-n", self.ns("sw"), "link", "set", *port, "learning", "off", "flood", "on")
+
     def tentative(self, name):
         return self.run("ip", "-n", self.ns(name), "-6", "addr", "show", "tentative").stdout.strip() != ""
+
+    # What icmpscope has seen of it
+
+    def named(self, name, **want):
+        """The anomalies of this LAN with this name and these values."""
+        return [a for a in self.scope.anomalies() if (a["name"], a["port"]) == (name, self.port) and
+                all(a.get(k) == v for k, v in want.items())]
+
+    def wait_named(self, name, timeout=60, **want):
+        return wait_for(f"{name} {want}", lambda: self.named(name, **want), timeout, 0.3)
+
+    def seen_router(self, addr=ROUTER_LL):
+        """Its row of the table of routers, or None."""
+        rows = self.scope.telemetry.table("router")
+        return next((r for r in rows if (r["port"], r["address"]) == (self.port, addr)), None)
+
+    def wait_router(self, condition, what, addr=ROUTER_LL, timeout=60):
+        def seen():
+            r = self.seen_router(addr)
+            return r if r is not None and condition(r) else None
+
+        return wait_for(f"icmpscope's view of router {addr}: {what}", seen, timeout, 0.3)
 
     def default_route(self, name):
         """The host's own default routes, as its kernel lists them; '' when it has none."""
@@ -216,6 +253,19 @@ class Lab:
         self.stop(self.radvd, sig)
         self.radvd = None
 
+    @contextlib.contextmanager
+    def frozen(self, p):
+        """A process and its children that do not run for a while."""
+        children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
+        pids = [p.pid, *map(int, children.read_text().split() if children.exists() else [])]
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
     def kill_children(self, p):
         children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
         if children.exists():
@@ -236,7 +286,7 @@ class Lab:
             except (OSError, subprocess.SubprocessError):
                 pass
         for name in reversed(self.namespaces):
-            subprocess.run(["ip", "netns", "del", self.ns(name)], capture_output=True, timeout=20)
+            subprocess.run(["ip", "netns", "del", self.ns(name)], capture_output=True, timeout=60)
         self.namespaces = []
         shutil.rmtree(self.dir, ignore_errors=True)
 

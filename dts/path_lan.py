@@ -115,7 +115,7 @@ class PathLan(lab.Lab):
         return self.start("/usr/bin/python3", TRAFFIC, what, self.host(v, host), to or self.far(v), port, *numbers,
                           ns=ns or ("h2" if host == 20 else "h1"))
 
-    def wait(self, processes, timeout=60):
+    def wait(self, processes, timeout=120):
         """Their exit statuses."""
         return [p.wait(timeout) for p in processes]
 

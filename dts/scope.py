@@ -12,11 +12,14 @@ from pathlib import Path
 from conftest import program
 from telemetry import Telemetry
 
+# How long it may take to start, to come to rest and to end, on a machine that is busy with other things.
+PATIENCE_S = 60
+
 
 class Scope:
     made = 0
 
-    def __init__(self, *args, ns=None, timeout=20):
+    def __init__(self, *args, ns=None, timeout=PATIENCE_S):
         """args: as on the command line; ns: name of a network namespace to run in."""
         Scope.made += 1
         self.prefix = f"icsdts{os.getpid()}x{Scope.made}"
@@ -60,7 +63,7 @@ class Scope:
     def info(self):
         return self.ask("/icmpscope/info")
 
-    def settled(self, timeout=15):
+    def settled(self, timeout=PATIENCE_S):
         """/icmpscope/info at a moment when nothing is under way: all delivered, all judged, sums exact."""
         end = time.monotonic() + timeout
         while True:
@@ -89,7 +92,7 @@ class Scope:
             out.append(a)
         return out
 
-    def stop(self, check=True, timeout=15):
+    def stop(self, check=True, timeout=PATIENCE_S):
         """As Ctrl-C does; icmpscope must end by itself with status 0."""
         if self.telemetry is not None:
             self.telemetry.close()

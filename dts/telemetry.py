@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 import time
 
 MAX_OUTPUT = 16384
@@ -37,7 +38,8 @@ def connect(path, timeout):
 
 
 class Telemetry:
-    def __init__(self, path, timeout=5):
+    def __init__(self, path, timeout=20):
+        self.lock = threading.Lock()
         self.socket = connect(path, timeout)
         try:
             # The server speaks first; taken for an answer, this would put every later one off by one.
@@ -49,8 +51,9 @@ class Telemetry:
 
     def ask(self, command):
         """What stands behind the command in the reply; None for a command that DPDK does not know."""
-        self.socket.send(command.encode() if isinstance(command, str) else command)
-        raw = self.socket.recv(2 * MAX_OUTPUT)
+        with self.lock:
+            self.socket.send(command.encode() if isinstance(command, str) else command)
+            raw = self.socket.recv(2 * MAX_OUTPUT)
         if not raw:
             raise OSError("the telemetry socket was closed")
         self.reply_len = len(raw)

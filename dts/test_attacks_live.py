@@ -6,10 +6,10 @@ import shutil
 import attacks
 import lab
 import pytest
-from conftest import program
+from conftest import is_again, program
 
 WHY_NOT = lab.unavailable()
-pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+pytestmark = [pytest.mark.live, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 
@@ -21,16 +21,23 @@ def missing(attack):
 
 @pytest.fixture(scope="module")
 def found(request):
-    """Name of an attack -> anomalies, for those that are asked for in this run."""
+    """Attack and whether it is made again -> anomalies. All that are asked for in this run are made at once at first."""
     program("icmpscope")
     wanted = {i.callspec.params["attack"].name for i in request.session.items if i.module is request.module}
-    return attacks.run([a for a in attacks.ATTACKS if a.name in wanted and not missing(a)])
+    results = attacks.run([a for a in attacks.ATTACKS if a.name in wanted and not missing(a)])
+
+    def of(attack, again):
+        if again:
+            results.update(attacks.run([attack]))
+        return results[attack.name]
+
+    return of
 
 
 @pytest.mark.parametrize("attack", attacks.ATTACKS, ids=lambda a: a.name)
 def test_attack(attack, request):
     if missing(attack):
         pytest.skip(f"{', '.join(missing(attack))} not installed (devtools/setup test)")
-    anomalies = request.getfixturevalue("found")[attack.name]
+    anomalies = request.getfixturevalue("found")(attack, is_again(request))
     wrong = attacks.verdict(attack, anomalies)
     assert wrong is None, "\n".join([f"{' '.join(attack.command)}: {wrong}"] + [a["says"] for a in anomalies])

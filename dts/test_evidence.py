@@ -132,7 +132,7 @@ def test_socket_and_directory(repeated, tmp_path):
         assert f"`icmpscopectl evidence {a['id']}`" in scope.output()
         assert f"`icmpscopectl evidence {a['id']}`" in ctl("anomalies", "--long", "--socket", socket)
         r = subprocess.run([str(program("icmpscopectl")), "evidence", str(a["id"]), "--socket", str(socket)],
-                           capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
+                           capture_output=True, timeout=90, stdin=subprocess.DEVNULL)
         assert r.returncode == 0, r.stderr
         out = tmp_path / "17.pcapng"
         out.write_bytes(r.stdout)
@@ -152,7 +152,7 @@ def test_socket_and_directory(repeated, tmp_path):
         # A terminal is told what to do instead.
         master, slave = pty.openpty()
         r = subprocess.run([str(program("icmpscopectl")), "evidence", "1", "--socket", str(socket)], stdout=slave,
-                           stderr=subprocess.PIPE, timeout=30, stdin=subprocess.DEVNULL)
+                           stderr=subprocess.PIPE, timeout=90, stdin=subprocess.DEVNULL)
         os.close(slave)
         os.close(master)
         assert r.returncode == 2 and b"icmpscopectl evidence 1 > 1.pcapng" in r.stderr

@@ -19,6 +19,7 @@ from scope import Scope
 
 MILLION = 1000000
 DTS = Path(__file__).parent
+pytestmark = pytest.mark.live
 
 
 class Testpmd:
@@ -40,7 +41,7 @@ class Testpmd:
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=out, stderr=out,
                                             env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
-        self.wait_for("testpmd> ", 30)
+        self.wait_for("testpmd> ", 90)
 
     def output(self):
         return self.log.read_text(errors="replace")
@@ -56,10 +57,10 @@ class Testpmd:
         since = len(self.output())
         self.process.stdin.write(f"{line}\n".encode())
         self.process.stdin.flush()
-        self.wait_for(answer, 20, since)
+        self.wait_for(answer, 60, since)
         return self.output()[since:]
 
-    def wait_link(self, port, timeout=15):
+    def wait_link(self, port, timeout=60):
         end = time.monotonic() + timeout
         while not re.search(r"Link status: up", self.command(f"show port info {port}", "Link status")):
             assert time.monotonic() < end, "the memif link does not come up"
@@ -77,7 +78,7 @@ class Testpmd:
             try:
                 self.process.stdin.write(b"quit\n")
                 self.process.stdin.flush()
-                self.process.wait(15)
+                self.process.wait(60)
             except (OSError, subprocess.TimeoutExpired):
                 self.process.kill()
         self.process.wait(5)
@@ -116,7 +117,7 @@ def run(kind, directory):
             gen = Testpmd(directory, socket, capture)
             gen.wait_link(1 if capture else 0)
             gen.command("start")
-            end = time.monotonic() + 60
+            end = time.monotonic() + 120
             while scope.info()["frames"] < MILLION:
                 assert time.monotonic() < end, f"too slow: {scope.info()}"
                 time.sleep(0.05)
@@ -128,7 +129,7 @@ def run(kind, directory):
 
 def check(kind, scope, sent):
     assert sent >= MILLION
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while scope.info()["frames"] < sent and time.monotonic() < end:
         time.sleep(0.05)
     info = scope.assert_conservation(lost=0)

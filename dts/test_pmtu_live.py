@@ -12,12 +12,12 @@ import traceback
 import lab
 import lan_group
 import pytest
-from conftest import program
+from conftest import is_again, program
 from path_lan import VERSIONS, PathLan, unavailable
 from scope import Scope
 
 WHY_NOT = unavailable()
-pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+pytestmark = [pytest.mark.live, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
 
 NO_ICMP = "icmp type destination-unreachable icmp code frag-needed drop; icmpv6 type packet-too-big drop;"
 DEAF = "chain i { type filter hook input priority 0; " + NO_ICMP + " }"
@@ -342,45 +342,64 @@ def play(net, scenario, watch):
 
 
 class Played:
-    def __init__(self):
-        self.nets, self.wrong, self.live, self.captures = {}, {}, {}, {}
+    """Of a scenario: its LAN, what went wrong on the way, what was found, its row of paths, frames that were missed."""
+
+    def __init__(self, folder):
+        self.folder, self.turn = folder, 0
+        self.nets, self.wrong, self.live, self.captures, self.table, self.missed = {}, {}, {}, {}, {}, {}
+
+    def play(self, names):
+        """These side by side, a port each."""
+        self.turn += 1
+        with lan_group._tap_namespace() as taps, concurrent.futures.ThreadPoolExecutor(len(names)) as pool, \
+                contextlib.ExitStack() as stack:
+            nets = {}
+
+            def make(port, name):
+                kind = type("Path", (PathLan,), {"mtus": SCENARIOS[name].mtus, "offload": SCENARIOS[name].offload})
+                nets[name] = net = kind(tap=(taps, f"tap{port}"), number=0x10 + port)
+                net.port = port
+                net.bring_up()
+
+            stack.callback(lambda: list(pool.map(lab.Lab.close, nets.values())))
+            list(pool.map(make, range(len(names)), names))
+            recorders = {}
+            for name, net in nets.items():
+                self.captures[name] = self.folder / f"{name}-{self.turn}.pcap"
+                recorders[name] = net.start("ip", "netns", "exec", taps, "tcpdump", "-Z", "root", "-Uni", net.tap[1], "-s", 2048,
+                                            "-B", 4096, "-w", self.captures[name])
+            for name in names:
+                lab.wait_for(f"{name} is recorded", lambda: self.captures[name].exists())
+            ports = [arg for i in range(len(names)) for arg in ("-p", f"tap{i}")]
+            with Scope(*ports, "--set", "detect.learn_s=0", "--set", "eal.memory_mb=1024", "-w", "1", ns=taps) as scope:
+                watch = Watch(scope)
+                wrong = pool.map(lambda n: play(nets[n], SCENARIOS[n], watch), names)
+                self.wrong.update(zip(names, wrong))
+                time.sleep(2)
+                info = scope.settled()
+                assert info["frames"] == info["classes_sum"] and info["conservation_ok"] == 1
+                table = scope.ask("/icmpscope/pmtu/table")
+                assert len(table["far"]) < 64, "asked for one page only"
+                for name, net in nets.items():
+                    self.nets[name], self.table[name], self.missed[name] = net, table, info["missed"]
+                    self.live[name] = [as_document(a) for a in watch.found(net)]
+            for name, p in recorders.items():
+                nets[name].stop(p, signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory):
+def all_played(tmp_path_factory):
     program("icmpscope")
-    folder, out = tmp_path_factory.mktemp("path"), Played()
-    with lan_group._tap_namespace() as taps, concurrent.futures.ThreadPoolExecutor(len(SCENARIOS)) as pool:
-        def make(port, name):
-            kind = type("Path", (PathLan,), {"mtus": SCENARIOS[name].mtus, "offload": SCENARIOS[name].offload})
-            net = kind(tap=(taps, f"tap{port}"), number=0x10 + port)
-            out.nets[name] = net
-            net.port = port
-            net.bring_up()
+    out = Played(tmp_path_factory.mktemp("path"))
+    out.play(list(SCENARIOS))
+    return out
 
-        with contextlib.ExitStack() as stack:
-            stack.callback(lambda: list(pool.map(lab.Lab.close, out.nets.values())))
-            list(pool.map(make, range(len(SCENARIOS)), SCENARIOS))
-            recorders = {}
-            for name, net in out.nets.items():
-                out.captures[name] = folder / f"{name}.pcap"
-                recorders[name] = net.start("ip", "netns", "exec", taps, "tcpdump", "-Z", "root", "-Uni", net.tap[1], "-s", 2048,
-                                            "-B", 4096, "-w", out.captures[name])
-            ports = [arg for i in range(len(SCENARIOS)) for arg in ("-p", f"tap{i}")]
-            with Scope(*ports, "--set", "detect.learn_s=0", "--set", "eal.memory_mb=1024", "-w", "1", ns=taps, timeout=60) as scope:
-                watch = Watch(scope)
-                out.wrong = dict(zip(SCENARIOS, pool.map(lambda n: play(out.nets[n], SCENARIOS[n], watch), SCENARIOS)))
-                time.sleep(2)
-                info = scope.settled(30)
-                assert info["frames"] == info["classes_sum"] and info["conservation_ok"] == 1
-                out.missed = info["missed"]
-                out.table = scope.ask("/icmpscope/pmtu/table")
-                assert len(out.table["far"]) < 64, "asked for one page only"
-                for name, net in out.nets.items():
-                    out.live[name] = [as_document(a) for a in watch.found(net)]
-            for name, p in recorders.items():
-                out.nets[name].stop(p, signal.SIGINT)
-            yield out
+
+@pytest.fixture
+def played(all_played, name, request):
+    if is_again(request):
+        all_played.play([name])
+    return all_played
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -388,7 +407,7 @@ def test_live(played, name):
     print("\n".join(f"{a['severity']} {a['name']} {a['variant']} {a['state']}: {a['says']}\n    {a['subject']} {a['evidence']}"
                     for a in played.live[name]))
     assert played.wrong[name] is None, played.wrong[name]
-    assert played.missed == 0, "frames were missed: findings may be, too"
+    assert played.missed[name] == 0, "frames were missed: findings may be, too"
     assert [a["name"] for a in played.live[name] if a["severity"] != "info" and not a["name"].startswith(ABOUT_PATHS)] == []
     SCENARIOS[name].check(played.nets[name], played.live[name])
 
@@ -397,7 +416,7 @@ def test_live(played, name):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_table(played, name, black_hole, version):
     """What /icmpscope/pmtu/table says about the path."""
-    net, t = played.nets[name], played.table
+    net, t = played.nets[name], played.table[name]
     (row,) = [i for i in range(len(t["far"])) if (t["host"][i], t["far"][i], t["class"][i]) == (net.host(version), net.far(version), "tcp")]
     mtu = net.mtus[0]
     assert {k: t[k][row] for k in ("mtu", "reporter", "mss4", "mss6", "black_hole")} == {

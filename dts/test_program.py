@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import lab
 import pytest
 from conftest import VECTORS, program
 from scope import Scope
@@ -58,7 +59,7 @@ def ra(vlan, router, lifetime=1800):
 
 # ---- arguments and bad input ----
 
-def run(*args, timeout=30, **kwargs):
+def run(*args, timeout=90, **kwargs):
     return subprocess.run([str(program("icmpscope")), "--set", f"eal.file_prefix=icsrun{os.getpid()}", *map(str, args)],
                           capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **kwargs)
 
@@ -194,9 +195,8 @@ def test_two_captures_are_two_ports(tmp_path):
 def test_loop_at_full_speed_conserves_everything():
     scope = Scope("-p", f"pcap:{INCIDENT1},loop")
     try:
-        time.sleep(2)
-        info = scope.info()
-        assert info["mode"] == "loop" and info["frames"] > 174000
+        lab.wait_for("five hundred turns", lambda: scope.info()["frames"] > 174000)
+        assert scope.info()["mode"] == "loop"
     finally:
         text = stop_and_read(scope)
     found = re.search(r"control messages: (\d+) = (\d+) delivered \+ (\d+) pending \+ (\d+) dropped", text)
@@ -206,7 +206,7 @@ def test_loop_at_full_speed_conserves_everything():
 
 # ---- stopping ----
 
-def wait_for_output(scope, text, timeout=15):
+def wait_for_output(scope, text, timeout=60):
     end = time.monotonic() + timeout
     while text not in scope.output():
         assert scope.process.poll() is None and time.monotonic() < end, f"no {text!r} in:\n{scope.output()}"
@@ -216,7 +216,7 @@ def wait_for_output(scope, text, timeout=15):
 def stop_and_read(scope, sig=signal.SIGTERM):
     """Stops it and returns what it printed in all."""
     scope.process.send_signal(sig)
-    status = scope.process.wait(15)
+    status = scope.process.wait(60)
     text = scope.output()
     scope.stop()
     assert status == 0, text
@@ -237,21 +237,21 @@ def test_run_for_ends_by_itself():
     began = time.monotonic()
     r = run("-p", f"pcap:{INCIDENT1}", "--run-for", 2)
     assert r.returncode == 0 and "350 frames in" in r.stdout
-    assert 2 <= time.monotonic() - began < 12
+    assert 2 <= time.monotonic() - began < 60
 
 
 def test_reader_of_stdout_that_goes_away_does_no_harm():
     p = subprocess.Popen([program("icmpscope"), "--set", f"eal.file_prefix=icspipe{os.getpid()}", "-p",
                           f"pcap:{INCIDENT1},loop", "--run-for", "2"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     p.stdout.close()
-    assert p.wait(20) == 0
+    assert p.wait(60) == 0
 
 
 def test_second_one_of_the_same_name_is_refused():
     with Scope("-p", f"pcap:{INCIDENT1}") as scope:
         env = dict(os.environ, RUNTIME_DIRECTORY=str(scope.dir))
         r = subprocess.run([program("icmpscope"), "--set", f"eal.file_prefix={scope.prefix}", "-p",
-                            f"pcap:{INCIDENT1}"], capture_output=True, text=True, timeout=30, env=env)
+                            f"pcap:{INCIDENT1}"], capture_output=True, text=True, timeout=90, env=env)
         assert r.returncode == 1 and "choose another" in r.stderr
         assert scope.info()["frames"] == 350
 
@@ -318,9 +318,13 @@ def test_count_and_cursor(full):
 def test_full_replies_are_whole_and_in_time(full):
     for command in ("/icmpscope/info", "/icmpscope/classes", "/icmpscope/reasons", "/icmpscope/dropped",
                     "/icmpscope/encapsulation", *(f"/icmpscope/{f}/{v}" for f in FAMILIES for v in ("list", "table"))):
-        began = time.monotonic()
-        data = full.ask(command)
-        assert time.monotonic() - began < 0.2, command
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            data = full.ask(command)
+            took.append(time.monotonic() - began)
+        # The others may have waited for a CPU.
+        assert min(took) < 0.2, command
         assert full.telemetry.reply_len <= 16384
         assert "truncated" not in data, command
         if command.endswith("/table"):
@@ -357,7 +361,7 @@ def test_client_that_does_not_read_delays_only_itself(full):
     path = full.dir / "dpdk" / full.prefix / "dpdk_telemetry.v2"
     idle = []
     try:
-        idle += [connect(path, timeout=5) for _ in range(4)]
+        idle += [connect(path, timeout=20) for _ in range(4)]
         for s in idle:
             s.setblocking(False)
             try:
@@ -365,11 +369,12 @@ def test_client_that_does_not_read_delays_only_itself(full):
                     s.send(b"/icmpscope/router/table,0")
             except BlockingIOError:
                 pass
-        time.sleep(0.5)
-        for _ in range(20):
+        took = []
+        for _ in range(21):
             began = time.monotonic()
             assert full.info()["frames"] > 0
-            assert time.monotonic() - began < 0.2
+            took.append(time.monotonic() - began)
+        assert sorted(took)[10] < 0.2, took
     finally:
         for s in idle:
             s.close()
@@ -407,7 +412,7 @@ def wire():
 
         def send(path):
             subprocess.run(["ip", "netns", "exec", near, "/usr/bin/python3", "-c", SENDER, str(path)], check=True,
-                           timeout=30)
+                           timeout=90)
 
         yield send, far
     finally:
@@ -428,6 +433,7 @@ while data:
 """
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("device,driver", [("w1", "net_af_packet"), ("xdp:w1", "net_af_xdp")])
 def test_every_frame_of_a_kernel_interface_arrives(tmp_path, wire, device, driver):
     send, far = wire
@@ -435,23 +441,22 @@ def test_every_frame_of_a_kernel_interface_arrives(tmp_path, wire, device, drive
     path = write_pcap(tmp_path / "wire.pcap", frames)
     with Scope("-p", device, ns=far) as scope:
         assert scope.ask("/icmpscope/port/info,0")["driver"] == driver
+        began = time.time()
         send(path)
-        end = time.monotonic() + 10
-        while scope.info()["frames"] < len(frames) and time.monotonic() < end:
-            time.sleep(0.05)
+        lab.wait_for("all frames are in", lambda: scope.info()["frames"] >= len(frames))
         info = scope.assert_conservation()
         assert info["mode"] == "live" and info["frames"] == len(frames)
         assert scope.ask("/icmpscope/classes")["nd_ra"] == len(frames)
         assert Counter(r["vlan"] for r in scope.telemetry.table("router", pages_max=50)) == \
             {"none": 64, "5": 64, "6": 64}
         # Live frames have the time of day.
-        assert abs(scope.ask("/icmpscope/segment/info,0")["last_ns"] / 1e9 - time.time()) < 5
+        assert began - 1 < scope.ask("/icmpscope/segment/info,0")["last_ns"] / 1e9 < time.time() + 1
 
 
 def test_loopback_and_one_cpu():
     """The longest MTU there is, and a worker that shares its only CPU with the control core."""
     cpu = min(os.sched_getaffinity(0))
     r = subprocess.run(["taskset", "-c", str(cpu), program("icmpscope"), "--set", f"eal.file_prefix=icslo{os.getpid()}",
-                        "-p", "lo", "--run-for", "2"], capture_output=True, text=True, timeout=30)
+                        "-p", "lo", "--run-for", "2"], capture_output=True, text=True, timeout=90)
     assert r.returncode == 0, r.stderr
     assert "worker 0 shares CPU" in r.stderr and "live on 1 port, 1 worker" in r.stdout

@@ -9,7 +9,7 @@ from conftest import program
 from scope import Scope
 
 WHY_NOT = lab.unavailable()
-pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+pytestmark = [pytest.mark.live, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
 
 INTERVAL_S = 3
 

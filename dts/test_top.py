@@ -25,11 +25,11 @@ class Terminal:
         # A login shell of its own: its prompt tells when the program is gone.
         env = dict(os.environ, TERM="xterm-256color", LC_ALL="C.UTF-8")
         subprocess.run(["tmux", "-S", self.server, "-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
-                        "env", "PS1=ready> ", "bash", "--norc", "--noprofile"], check=True, timeout=20, env=env)
+                        "env", "PS1=ready> ", "bash", "--norc", "--noprofile"], check=True, timeout=60, env=env)
         self.wait_for(r"^ready>$")
 
     def run(self, *args):
-        return subprocess.run(["tmux", "-S", self.server, *args], capture_output=True, text=True, timeout=20)
+        return subprocess.run(["tmux", "-S", self.server, *args], capture_output=True, text=True, timeout=60)
 
     def text(self):
         return self.run("capture-pane", "-p").stdout
@@ -40,7 +40,7 @@ class Terminal:
     def resize(self, width, height):
         self.run("resize-window", "-x", str(width), "-y", str(height))
 
-    def wait_for(self, pattern, timeout=20):
+    def wait_for(self, pattern, timeout=60):
         end = time.monotonic() + timeout
         while not re.search(pattern, self.text(), re.M):
             assert time.monotonic() < end, f"no {pattern!r} in:\n{self.text()}"
