@@ -1,6 +1,8 @@
 /* Where threads run that write files (background.h). Called by historian.c and keeper.c. */
 #include "background.h"
 
+#include "sandbox.h"
+
 #include <sched.h>
 #include <signal.h>
 
@@ -35,8 +37,9 @@ background_start(pthread_t *thread, const char *name, void *(*fn)(void *), void 
 	choose_cpus(&cpus, facts, plan);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
-	/* Signals are for the control core. */
+	/* Signals are for the control core, but those of the sandbox. */
 	sigfillset(&all);
+	sandbox_keep_signals(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(thread, &attr, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

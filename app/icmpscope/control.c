@@ -97,11 +97,15 @@ read_ports(void *ctx)
 static void
 note_losses(struct control *c, uint64_t tsc)
 {
+	struct ics_anomaly_stats a;
+
 	if (tsc < c->next_loss_tsc || c->seen == NULL)
 		return;
 	c->next_loss_tsc = tsc + rte_get_tsc_hz() / 1000 * LOSS_MS;
 	for (unsigned i = 0; i < c->n_workers; i++)
 		note_losses_of(c, i);
+	ics_anomaly_stats(ics_engine_anomalies(c->engine), &a);
+	atomic_store_explicit(&c->anomalies, a.open, memory_order_relaxed);
 	if (c->journalist->journal != NULL) {
 		read_ports(c);
 		journalist_ports(c->journalist, c->port_views, c->n_ports);
@@ -204,8 +208,8 @@ stop_workers(struct control *c)
 /* Whatever else runs on this CPU must not hold a finding back for its time slice. Not where that is a worker of ours; and
  * without the right to it, it stays as it is.
  */
-static void
-come_first(const struct control *c)
+void
+control_prepare(const struct control *c)
 {
 	bool shared = false;
 
@@ -221,7 +225,6 @@ control_run(struct control *c, const _Atomic bool *stop)
 	uint64_t tsc = rte_rdtsc();
 	unsigned idle = 0;
 
-	come_first(c);
 	/* Without memory for it losses are in the counters alone. */
 	c->seen = calloc(c->n_workers, sizeof(*c->seen));
 	c->source->read_ports = read_ports;
@@ -229,6 +232,8 @@ control_run(struct control *c, const _Atomic bool *stop)
 	while (!is_over(c, stop, tsc)) {
 		unsigned n = drain(c);
 
+		ics_count_add(&c->turns, 1);
+		reload_turn(c->reload, c->engine, c->journalist);
 		tsc = rte_rdtsc();
 		tick(c, tsc, n == 0);
 		tell_news(c, tsc);

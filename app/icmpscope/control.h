@@ -8,6 +8,7 @@
 #include "journalist.h"
 #include "keeper.h"
 #include "port.h"
+#include "reload.h"
 #include "worker.h"
 
 /* Counters of a worker when its losses were last told. */
@@ -25,8 +26,11 @@ struct control {
 	struct ics_engine *engine;
 	struct keeper *keeper;
 	struct journalist *journalist;
+	struct reload *reload;
 	struct announce announce;
 	uint64_t run_for_ns; /* 0: until told to stop */
+	ics_counter turns;     /* of its loop: what the watchdog looks at */
+	ics_counter anomalies; /* that are open */
 	/* the loop's own */
 	uint64_t next_tick_tsc, next_news_tsc;
 	uint64_t next_loss_tsc;
@@ -34,6 +38,8 @@ struct control {
 	bool captures_read;
 };
 
+/* What needs rights that the sandbox takes away. */
+void control_prepare(const struct control *c);
 /* Runs until a signal, or the end of run_for_ns; then stops the workers and takes what is left. */
 void control_run(struct control *c, const _Atomic bool *stop);
 

@@ -2,6 +2,7 @@
  * taken down in reverse order. A failure is one line on stderr that says what it is and how to mend it.
  */
 #include "args.h"
+#include "check.h"
 #include "control.h"
 #include "device.h"
 #include "eal.h"
@@ -10,7 +11,10 @@
 #include "keeper.h"
 #include "plan.h"
 #include "port.h"
+#include "reload.h"
+#include "sandbox.h"
 #include "summary.h"
+#include "watchdog.h"
 #include "worker.h"
 
 #include "ics_vendor.h"
@@ -50,6 +54,10 @@ static struct {
 	struct historian historian;
 	struct keeper keeper;
 	struct journalist journalist;
+	struct reload reload;
+	struct sandbox_conf sandbox_conf;
+	struct ics_export_sandbox sandbox;
+	struct watchdog watchdog;
 } run;
 
 static _Atomic bool stop;
@@ -61,12 +69,13 @@ on_signal(int sig)
 	atomic_store_explicit(&stop, true, memory_order_relaxed);
 }
 
-/* Whoever renamed the journal wants a new one. */
+/* Whoever renamed the journal wants a new one, whoever changed the settings wants them to count. */
 static void
 on_hangup(int sig)
 {
 	(void)sig;
 	atomic_store_explicit(&run.journalist.reopen, true, memory_order_relaxed);
+	reload_ask(&run.reload);
 }
 
 static void
@@ -344,6 +353,7 @@ open_export(const char *mode_name)
 		.restored = &run.keeper.restored,
 		.journal = run.journalist.journal != NULL ? &run.journalist.stats : NULL,
 		.journal_queue = run.journalist.queue,
+		.config = &run.reload.stats,
 		.evidence = run.journalist.writes_evidence ? &run.journalist.evidence_stats : NULL,
 	};
 	rc = ics_export_open(&run.source);
@@ -353,7 +363,7 @@ open_export(const char *mode_name)
 }
 
 static void
-run_control(void)
+prepare_control(void)
 {
 	struct control *c = &run.control;
 
@@ -367,8 +377,12 @@ run_control(void)
 	c->engine = run.engine;
 	c->keeper = &run.keeper;
 	c->journalist = &run.journalist;
+	c->reload = &run.reload;
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
-	control_run(c, &stop);
+	run.watchdog.journalist = &run.journalist;
+	run.watchdog.anomalies = &c->anomalies;
+	run.source.watchdog = &run.watchdog.view;
+	control_prepare(c);
 }
 
 static void
@@ -392,6 +406,7 @@ journal_start(const char *mode_name)
 			     : j->found.bytes + j->found.torn_bytes == 0 ? "none"
 									 : "did not stop by itself");
 	ics_journal_add_bool(ev, "state_restored", run.keeper.restored.found);
+	ics_journal_add_text(ev, "sandbox", run.source.sandbox);
 	journalist_tell(j);
 	if (!journalist_begin(j, ICS_JOURNAL_CONFIG))
 		return;
@@ -428,6 +443,67 @@ journal_end(int status)
 	journalist_tell(j);
 }
 
+/* ---- rights that it does not need any more ---- */
+
+/* Where it writes from here on, and what its devices need. */
+static void
+name_places(struct sandbox_conf *s)
+{
+	const struct ics_config *c = &run.args.config;
+	const char *const files[] = {c->history.file, c->state.file, c->journal.file};
+	const char *path;
+
+	*s = (struct sandbox_conf){.user = c->sandbox.user};
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(files); i++)
+		if (files[i][0] != '\0')
+			(void)sandbox_add_dir_of(s, files[i], SANDBOX_WRITE);
+	if (c->evidence.dir[0] != '\0')
+		(void)sandbox_add_dir(s, c->evidence.dir, SANDBOX_WRITE);
+	/* DPDK takes its socket away at the end, and memif those that it made. */
+	(void)sandbox_add_dir(s, rte_eal_get_runtime_dir(), SANDBOX_REMOVE);
+	for (unsigned i = 0; i < run.n_devices; i++) {
+		const struct device *d = &run.devices[i];
+
+		if (d->kind == DEVICE_PCI && !sandbox_add_dir(s, "/dev/vfio", SANDBOX_DEVICE))
+			continue;
+		s->connects |= d->kind == DEVICE_VDEV;
+		path = d->kind == DEVICE_VDEV ? strstr(d->text, ",socket=/") : NULL;
+		if (path != NULL) {
+			char file[256];
+
+			snprintf(file, sizeof(file), "%.*s", (int)strcspn(path + 8, ","), path + 8);
+			(void)sandbox_add_dir_of(s, file, SANDBOX_REMOVE);
+		}
+	}
+}
+
+/* 0 or 1, as the exit status. */
+static int
+give_away(void)
+{
+	uint32_t mode = run.args.config.sandbox.enable;
+	char err[SANDBOX_ERR_LEN];
+	int rc;
+
+	if (mode == ICS_SANDBOX_OFF)
+		return 0;
+	name_places(&run.sandbox_conf);
+	rc = sandbox_enter(&run.sandbox_conf, &run.sandbox, err);
+	run.source.given_away = &run.sandbox;
+	run.watchdog.denied = &run.sandbox.denied;
+	run.source.sandbox = rc == 0 && run.sandbox.seccomp && run.sandbox.landlock_abi != 0 ? "on" : "in part";
+	if (rc != 0 && mode == ICS_SANDBOX_ON) {
+		fprintf(stderr, "icmpscope: the sandbox does not hold: %s; --set sandbox.enable=try goes on without\n",
+			err);
+		return 1;
+	}
+	if (rc != 0)
+		fprintf(stderr, "icmpscope: warning: the sandbox holds in part: %s\n", err);
+	else if (run.sandbox.landlock_abi == 0)
+		say_warning("this kernel has no landlock: the file system is not read-only for icmpscope");
+	return 0;
+}
+
 /* Between EAL's start and its end; takes back what it made, last first. */
 static int
 with_eal(void)
@@ -445,12 +521,20 @@ with_eal(void)
 	if (status == 0)
 		status = start_workers();
 	if (status == 0) {
+		prepare_control();
+		status = give_away();
+	}
+	if (status == 0)
+		status = watchdog_start(&run.watchdog, &run.control.turns, run.worker_views, run.n_workers, &run.facts,
+					&run.plan) != 0;
+	if (status == 0) {
 		printf("icmpscope %s: %s on %u port%s, %u worker%s; socket prefix %s\n", ICS_VERSION, mode_name,
 		       run.n_devices, run.n_devices == 1 ? "" : "s", run.n_workers, run.n_workers == 1 ? "" : "s",
 		       run.args.config.eal.file_prefix);
 		fflush(stdout);
 		journal_start(mode_name);
-		run_control();
+		control_run(&run.control, &stop);
+		watchdog_stop(&run.watchdog);
 		ran = true;
 		status = summary_print(&run.source, run.control.announce.unprinted) ? 0 : 1;
 	}
@@ -466,6 +550,16 @@ with_eal(void)
 		worker_free(run.workers[i]);
 	ics_engine_free(run.engine);
 	return status;
+}
+
+/* Also of those that did not start. */
+static void
+stop_writers(void)
+{
+	reload_stop(&run.reload);
+	journalist_stop(&run.journalist);
+	keeper_stop(&run.keeper, NULL);
+	historian_stop(&run.historian);
 }
 
 /* What writes files; last started, first stopped. */
@@ -488,15 +582,11 @@ start_writers(void)
 		historian_stop(&run.historian);
 		return 1;
 	}
+	if (reload_start(&run.reload, &run.args, &run.facts, &run.plan) != 0) {
+		stop_writers();
+		return 1;
+	}
 	return 0;
-}
-
-static void
-stop_writers(void)
-{
-	journalist_stop(&run.journalist);
-	keeper_stop(&run.keeper, NULL);
-	historian_stop(&run.historian);
 }
 
 int
@@ -506,7 +596,11 @@ main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? 0 : 2;
+	if (run.args.check)
+		return check_say(&run.args);
 	catch_signals();
+	if (!notify_open(&run.watchdog.notify))
+		say_warning("NOTIFY_SOCKET names no socket that can be used: nobody is told that it runs");
 	status = check_devices();
 	if (status == 0)
 		status = make_plan();

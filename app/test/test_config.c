@@ -398,6 +398,7 @@ word_of(const struct ics_config_key *key)
 		{"label", "At most 63"},
 		{"name", "1 to 63"},
 		{"word", "group"},
+		{"mode", "on, try or off"},
 		{"words", "off, all, or some of"},
 		{"cpus", "as 2,4-7"},
 		{"servers", "tls://HOST[:PORT]"},

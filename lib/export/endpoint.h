@@ -14,6 +14,7 @@ struct endpoint {
 	const char *command; /* at most 55 characters of A-Z a-z 0-9 _ / */
 	const char *help;    /* at most 127 characters */
 	endpoint_fn fn;
+	bool direct; /* reads counters alone: a client's own thread answers, even when the control core does not turn */
 };
 
 /* NULL past the last. */
@@ -61,6 +62,10 @@ void tel_reason_info(const struct ics_export_source *src, const char *params, st
 void tel_worker_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_worker_info(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_worker_table(const struct ics_export_source *src, const char *params, struct reply *r);
+/* tel_watchdog.c */
+void tel_watchdog(const struct ics_export_source *src, const char *params, struct reply *r);
+/* What the watchdog sees, for /icmpscope/info. */
+void tel_watchdog_add(const struct ics_export_source *src, struct reply *r);
 /* tel_port.c */
 void tel_port_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_port_info(const struct ics_export_source *src, const char *params, struct reply *r);

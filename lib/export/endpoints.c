@@ -9,6 +9,11 @@
 	{                                                                                                              \
 		"/icmpscope/" #name "/info", "All about one. Parameters: " item, tel_##name##_info                     \
 	}
+#define DIRECT(name, what, item)                                                                                       \
+	{"/icmpscope/" #name "/list", what ". Parameters: START", tel_##name##_list, true},                            \
+	{                                                                                                              \
+		"/icmpscope/" #name "/info", "All about one. Parameters: " item, tel_##name##_info, true               \
+	}
 #define TABLE(name, start)                                                                                             \
 	{                                                                                                              \
 		"/icmpscope/" #name "/table",                                                                          \
@@ -25,8 +30,11 @@ static const struct endpoint endpoints[] = {
 	{"/icmpscope/encapsulation", "Frames by what they were wrapped in. Parameters: WORKER or none",
 	 tel_encapsulation},
 	FAMILY(reason, "Names of the rules", "NAME"),
-	FAMILY(worker, "Numbers of the workers", "WORKER"),
-	TABLE(worker, "worker"),
+	{"/icmpscope/watchdog", "Whether control core and workers turn; answered even when the control core does not",
+	 tel_watchdog, true},
+	DIRECT(worker, "Numbers of the workers", "WORKER"),
+	{"/icmpscope/worker/table", "Columns, with total, next and more. Parameters: START[,COUNT], START a worker",
+	 tel_worker_table, true},
 	FAMILY(port, "Numbers of the ports", "PORT"),
 	TABLE(port, "port"),
 	FAMILY(detector, "Names of the detectors", "NAME"),

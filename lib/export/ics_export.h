@@ -1,6 +1,6 @@
 /* The DPDK telemetry v2 endpoints under /icmpscope (docs/telemetry.md). Telemetry's client threads never touch live
  * state: a callback hands its request to the control core, which answers from its loop in ics_export_poll(), so
- * a slow or hostile client delays only itself. The program describes itself in a struct ics_export_source.
+ * a slow or hostile client delays only itself. What holds counters alone is answered without it, whatever it does. The program describes itself in a struct ics_export_source.
  */
 #ifndef ICS_EXPORT_H
 #define ICS_EXPORT_H
@@ -29,6 +29,7 @@ struct ics_worker_stats {
 	ics_counter pending;    /* messages that wait in the fold cache */
 	ics_counter linearised; /* frames in several buffers, copied together */
 	ics_counter cut;        /* of them longer than the copy holds: inspected up to there */
+	ics_counter waits;      /* of a capture for room in the ring */
 } __attribute__((aligned(64)));
 
 /* Starts and ends what one burst counts. */
@@ -45,15 +46,41 @@ ics_worker_stats_end(struct ics_worker_stats *s)
 	atomic_store_explicit(&s->seq, atomic_load_explicit(&s->seq, memory_order_relaxed) + 1, memory_order_release);
 }
 
+/* A thread that must turn, as the watchdog sees it; any thread may read it. */
+struct ics_export_turn {
+	ics_counter stalled_ms; /* since when it has not turned; 0: it turns */
+	ics_counter stalls;     /* how often that was */
+	ics_counter longest_ms; /* the longest of them */
+};
+
+/* Written by the watchdog's thread only, so that it tells of a control core that does not turn. */
+struct ics_export_watchdog {
+	ics_counter checks;
+	struct ics_export_turn control;
+	ics_counter pauses; /* times that the whole program did not run */
+	ics_counter longest_pause_ms;
+};
+
+/* What the program gave away after its start; of all this only denied changes later. */
+struct ics_export_sandbox {
+	char user[64];
+	unsigned threads;  /* that were looked at */
+	unsigned bounding; /* capabilities that are left in the bounding set of one of them; no other set holds any */
+	unsigned landlock_abi; /* 0: the kernel has no landlock */
+	bool seccomp;
+	ics_counter denied; /* system calls */
+};
+
 struct ics_export_worker {
 	const struct ics_counters *counters;
 	const struct ics_worker_stats *stats;
 	const struct ics_ring *ring;
 	unsigned port, queue, lcore, cpu;
-	int node;                          /* NUMA node of the CPU, -1 unknown */
-	int port_node;                     /* of the port */
-	bool shared;                       /* the CPU runs another thread of this program too */
-	const struct ics_sampler *sampler; /* NULL: off */
+	int node;                           /* NUMA node of the CPU, -1 unknown */
+	int port_node;                      /* of the port */
+	bool shared;                        /* the CPU runs another thread of this program too */
+	const struct ics_sampler *sampler;  /* NULL: off */
+	const struct ics_export_turn *turn; /* NULL: nobody watches */
 };
 
 struct ics_export_port {
@@ -70,11 +97,20 @@ struct ics_export_port {
 	bool capture_read;
 };
 
+/* Settings: how often they came into force, counting the start. */
+struct ics_export_config {
+	uint64_t generation, applied_ns; /* since the epoch */
+	uint64_t refused;                /* times that they could not be read again */
+	unsigned need_restart;           /* keys on file that are others than those in force */
+};
+
 /* Read by the control core only, in ics_export_poll(). Strings and arrays belong to the program. */
 struct ics_export_source {
 	const char *version;
-	const char *mode; /* "live", "capture" or "loop" */
-	const char *sandbox;
+	const char *mode;                            /* "live", "capture" or "loop" */
+	const char *sandbox;                         /* "on", "off", or "in part" */
+	const struct ics_export_sandbox *given_away; /* NULL: nothing */
+	const struct ics_export_watchdog *watchdog;  /* NULL: nobody watches */
 	struct ics_engine *engine;
 	const struct ics_export_worker *workers;
 	const struct ics_export_port *ports;
@@ -93,17 +129,11 @@ struct ics_export_source {
 	const struct ics_state_restored *restored; /* what came back at the start; NULL: nothing */
 	const struct ics_journal_stats *journal;   /* of the writer; NULL: no journal is written */
 	const struct ics_journal_queue *journal_queue;
+	const struct ics_export_config *config;    /* NULL: they are as at the start */
 	const struct ics_evidence_stats *evidence; /* NULL: no evidence is written */
 	void (*read_ports)(void *ctx);             /* brings ports[] up to date; NULL: they are */
 	void *ctx;
 };
-/* Settings: how often they came into force, counting the start. */
-struct ics_export_config {
-	uint64_t generation, applied_ns; /* since the epoch */
-	uint64_t refused;                /* times that they could not be read again */
-	unsigned need_restart;           /* keys on file that are others than those in force */
-};
-
 
 /* Both identities of the design, summed over workers (or of one). pending is what fold caches hold. exact:
  * every worker was between two bursts while it was read; then the identities hold to the last frame.
@@ -128,4 +158,3 @@ unsigned ics_export_poll(unsigned max);
 void ics_export_close(void);
 
 #endif
-	const struct ics_export_config *config;    /* NULL: they are as at the start */

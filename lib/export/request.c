@@ -1,12 +1,13 @@
 /* From telemetry's client threads to the control core and back. A callback queues its request and waits, at most
  * ICS_EXPORT_WAIT_MS; the control core takes requests out one by one and fills plain memory; the callback then turns
  * that into telemetry's data. A request that waited too long is taken back while it is still queued; one that is being
- * answered is waited for, which takes microseconds. So neither side ever writes to what the other has left.
+ * answered is waited for, which takes microseconds. So neither side ever writes to what the other has left. Endpoints that read counters alone go another way: the client's thread answers itself.
  */
 #include "endpoint.h"
 #include "ics_compat.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,7 +28,10 @@ static struct {
 	struct request *head, **tail;
 	const struct ics_export_source *src; /* NULL: closed */
 	atomic_uint queued;
-} q = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	/* For answers that need no control core; whoever closes waits for the one that is being made. */
+	pthread_mutex_t direct_lock;
+	const struct ics_export_source *direct_src; /* NULL: closed */
+} q = {.lock = PTHREAD_MUTEX_INITIALIZER, .direct_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- the control core's side ---- */
 
@@ -88,6 +92,30 @@ unlink_queued(struct request *rq)
 	}
 }
 
+static void
+answer_directly(struct request *rq)
+{
+	pthread_mutex_lock(&q.direct_lock);
+	if (q.direct_src != NULL)
+		rq->endpoint->fn(q.direct_src, rq->params, &rq->reply);
+	else
+		reply_error(&rq->reply, "icmpscope is stopping");
+	pthread_mutex_unlock(&q.direct_lock);
+}
+
+/* Under the lock: why there was no answer in time. */
+static void
+say_busy(struct reply *r)
+{
+	uint64_t ms = q.src->watchdog != NULL ? ics_count_get(&q.src->watchdog->control.stalled_ms) : 0;
+
+	if (ms == 0)
+		reply_error(r, "the control core is busy: ask again");
+	else
+		reply_error(r, "the control core is busy: it has not turned for %" PRIu64 " ms (/icmpscope/watchdog)",
+			    ms);
+}
+
 /* Waits for the answer; without one the reply says why. */
 static void
 ask(struct request *rq)
@@ -117,8 +145,10 @@ ask(struct request *rq)
 	}
 	if (rq->state == REQUEST_QUEUED) {
 		unlink_queued(rq);
-		reply_error(&rq->reply,
-			    q.src == NULL ? "icmpscope is stopping" : "the control core is busy: ask again");
+		if (q.src == NULL)
+			reply_error(&rq->reply, "icmpscope is stopping");
+		else
+			say_busy(&rq->reply);
 	}
 	pthread_mutex_unlock(&q.lock);
 }
@@ -198,6 +228,8 @@ callback(const char *cmd, const char *params, struct rte_tel_data *d)
 	reply_init(&rq->reply);
 	if (rq->endpoint == NULL)
 		reply_error(&rq->reply, "no such endpoint");
+	else if (rq->endpoint->direct)
+		answer_directly(rq);
 	else
 		ask(rq);
 	rc = emit(d, &rq->reply);
@@ -223,6 +255,9 @@ ics_export_open(const struct ics_export_source *src)
 	q.tail = &q.head;
 	q.src = src;
 	pthread_mutex_unlock(&q.lock);
+	pthread_mutex_lock(&q.direct_lock);
+	q.direct_src = src;
+	pthread_mutex_unlock(&q.direct_lock);
 	for (unsigned i = 0; rc == 0 && (e = endpoint_at(i)) != NULL; i++)
 		rc = rte_telemetry_register_cmd(e->command, callback, e->help);
 	return rc;
@@ -236,4 +271,7 @@ ics_export_close(void)
 	if (q.tail != NULL)
 		pthread_cond_broadcast(&q.done);
 	pthread_mutex_unlock(&q.lock);
+	pthread_mutex_lock(&q.direct_lock);
+	q.direct_src = NULL;
+	pthread_mutex_unlock(&q.direct_lock);
 }

@@ -165,6 +165,22 @@ add_state(const struct ics_export_source *src, struct reply *r)
 	reply_uint(r, "state_not_restored", left);
 }
 
+static void
+add_sandbox(const struct ics_export_source *src, struct reply *r)
+{
+	const struct ics_export_sandbox *s = src->given_away;
+
+	reply_text(r, "sandbox", "%s", src->sandbox);
+	if (s == NULL)
+		return;
+	reply_text(r, "sandbox_user", "%s", s->user);
+	reply_text(r, "sandbox_seccomp", "%s", s->seccomp ? "on" : "off");
+	reply_uint(r, "sandbox_landlock", s->landlock_abi);
+	reply_uint(r, "sandbox_bounding", s->bounding);
+	reply_uint(r, "sandbox_threads", s->threads);
+	reply_uint(r, "sandbox_denied", ics_count_get(&s->denied));
+}
+
 void
 tel_info(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -175,7 +191,8 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	read_ports(src);
 	reply_text(r, "version", "%s", src->version);
 	reply_text(r, "mode", "%s", src->mode);
-	reply_text(r, "sandbox", "%s", src->sandbox);
+	add_sandbox(src, r);
+	tel_watchdog_add(src, r);
 	reply_text(r, "started", "%s", ics_report_time(src->start_ns, when));
 	reply_uint(r, "now_ns", ics_model_clock(ics_engine_model(src->engine))->now_ns);
 	reply_uint(r, "uptime_s", src->uptime_ns / 1000000000ull);
@@ -184,10 +201,10 @@ tel_info(const struct ics_export_source *src, const char *params, struct reply *
 	add_findings(src, r);
 	add_history(src, r);
 	add_state(src, r);
+	add_config(src, r);
 	add_journal(src, r);
 	reply_uint(r, "main_cpu", src->main_cpu);
 	reply_uint(r, "tsc_hz", src->tsc_hz);
 	reply_uint(r, "hugepages", src->hugepages);
 	reply_uint(r, "memory_mb", src->memory_mb);
 }
-	add_config(src, r);

@@ -1,4 +1,6 @@
-/* The worker family: what each worker did with its cycles, how full its rings are, where it runs. */
+/* The worker family: what each worker did with its cycles, how full its rings are, where it runs, whether it turns. A client's
+ * thread runs this: it reads counters, and what never changes.
+ */
 #include "endpoint.h"
 
 #include <stdio.h>
@@ -9,7 +11,7 @@ static const struct reply_column columns[] = {
 	{"busy_cycles", false}, {"idle_cycles", false}, {"cycles_per_packet", false},
 	{"control", false},     {"delivered", false},   {"dropped", false},
 	{"urgent_used", false}, {"urgent_peak", false}, {"bulk_used", false},
-	{"bulk_peak", false},
+	{"bulk_peak", false},   {"stalled_ms", false},  {"stalls", false},
 };
 
 /* One worker's numbers at one moment. */
@@ -34,6 +36,18 @@ look(const struct ics_export_source *src, unsigned i, struct view *v)
 	v->dropped = 0;
 	for (unsigned d = 0; d < ICS_DROP_COUNT; d++)
 		v->dropped += v->c.dropped[d];
+}
+
+static uint64_t
+stalled_ms(const struct ics_export_worker *w)
+{
+	return w->turn != NULL ? ics_count_get(&w->turn->stalled_ms) : 0;
+}
+
+static uint64_t
+stalls(const struct ics_export_worker *w)
+{
+	return w->turn != NULL ? ics_count_get(&w->turn->stalls) : 0;
 }
 
 void
@@ -127,6 +141,9 @@ tel_worker_info(const struct ics_export_source *src, const char *params, struct 
 	}
 	add_sampler(&v, r);
 	add_rings(&v, r);
+	reply_uint(r, "stalled_ms", stalled_ms(v.w));
+	reply_uint(r, "stalls", stalls(v.w));
+	reply_uint(r, "longest_stall_ms", v.w->turn != NULL ? ics_count_get(&v.w->turn->longest_ms) : 0);
 }
 
 void
@@ -156,6 +173,8 @@ tel_worker_table(const struct ics_export_source *src, const char *params, struct
 		reply_cell(r, v.urgent.peak);
 		reply_cell(r, v.bulk.used);
 		reply_cell(r, v.bulk.peak);
+		reply_cell(r, stalled_ms(v.w));
+		reply_cell(r, stalls(v.w));
 		if (!reply_row_end(r))
 			break;
 	}
