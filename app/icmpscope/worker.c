@@ -1,7 +1,9 @@
-/* The receive loop (worker.h). Per burst: one TSC read, one pass that prefetches and describes the frames, the fast
- * half, one bulk free. What it counts goes to its own cache lines, once a burst.
+/* The receive loop (worker.h). Per burst: one TSC read, one pass that glances at the frames where they lie, the rest of
+ * the fast half for the few that need it, one bulk free. What it counts goes to its own cache lines, once a burst.
  */
 #include "worker.h"
+
+#include "ics_glance.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -162,6 +164,67 @@ inspect_burst(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 		ics_inspect_burst(&w->inspect, f, k, ts_ns);
 }
 
+/* ---- the usual burst ---- */
+
+/* Of an mbuf, eight octets from data_off on (DPDK's rearm_data): what a whole frame that nobody else holds has there. */
+#define REARM_REFCNT 0x00000000ffff0000u
+#define REARM_SEGS 0x0000ffff00000000u
+#define REARM_USUAL 0x0000000100010000u
+/* Lies elsewhere than in the mbuf, or lacks a tag. */
+#define UNUSUAL_FLAGS (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+/* So many frames ahead, the octets are fetched that a frame begins with where its pool keeps nothing of its own there. */
+#define AHEAD 6
+
+_Static_assert(offsetof(struct rte_mbuf, refcnt) - offsetof(struct rte_mbuf, rearm_data) == 2, "REARM_REFCNT");
+_Static_assert(offsetof(struct rte_mbuf, nb_segs) - offsetof(struct rte_mbuf, rearm_data) == 4, "REARM_SEGS");
+
+/* Looks at a burst while it is read. Not 0: there is an mbuf in it that is not whole, not in pool or not ours alone, and
+ * nothing of this counts.
+ */
+static inline __attribute__((always_inline)) uint64_t
+glance_burst(const struct ics_glance_conf *conf, struct rte_mbuf **m, unsigned n, const struct rte_mempool *pool,
+	     struct ics_glance *g, struct ics_left *left)
+{
+	uint64_t unusual = 0, rearm;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct ics_frame f = {.stripped_tci = ICS_VLAN_NONE, .link = ICS_LINK_ETHERNET};
+		const struct rte_mbuf *later = m[i + AHEAD < n ? i + AHEAD : i];
+
+		rte_prefetch0((const uint8_t *)later + sizeof(*later) + RTE_PKTMBUF_HEADROOM);
+		memcpy(&rearm, &m[i]->rearm_data, sizeof(rearm));
+		unusual |= ((rearm & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
+			   ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
+		f.data = (const uint8_t *)m[i]->buf_addr + (uint16_t)rearm;
+		f.cap_len = m[i]->data_len;
+		f.wire_len = m[i]->pkt_len;
+		ics_glance(conf, &f, true, g, left);
+	}
+	return unusual;
+}
+
+/* False: nothing was done. Two loops, one without sampler. */
+static inline bool
+inspect_usual(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
+{
+	struct ics_glance_conf conf = ics_glance_conf(&w->inspect);
+	struct ics_glance g = {0};
+	struct ics_left left;
+	uint64_t unusual;
+
+	ics_inspect_begin(&w->inspect, ts_ns);
+	if (conf.recent != NULL) {
+		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
+	} else {
+		conf.recent = NULL;
+		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
+	}
+	if (ics_unlikely(unusual != 0))
+		return false;
+	ics_inspect_glanced(&w->inspect, n, &g, &left, ts_ns);
+	return true;
+}
+
 /* The pcap driver stamps with microseconds since the epoch. A frame without a stamp has the time of the one before. */
 static void
 inspect_stamped(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t *ts_ns)
@@ -200,6 +263,7 @@ push_patiently(void *ctx, enum ics_lane lane, const struct ics_record *rec, cons
 			if (rte_rdtsc() > deadline)
 				return -ENOSPC;
 		}
+		ics_count_add(&w->stats.waits, 1);
 		sleep_ns(SPARE_NS);
 	}
 	return 0;
@@ -241,16 +305,27 @@ release(struct rte_mbuf **m, unsigned n)
 static inline void
 busy(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t tsc, uint64_t *capture_ns)
 {
+	struct rte_mempool *pool = m[0]->pool;
+	bool usual = false;
+	uint64_t ts_ns;
+
 	ics_worker_stats_begin(&w->stats);
-	if (ics_unlikely(w->stamped))
+	if (ics_unlikely(w->stamped)) {
 		inspect_stamped(w, m, n, capture_ns);
-	else
-		inspect_burst(w, m, n, clock_ns(&w->shared->clock, tsc));
+	} else {
+		ts_ns = clock_ns(&w->shared->clock, tsc);
+		usual = inspect_usual(w, m, n, ts_ns);
+		if (ics_unlikely(!usual))
+			inspect_burst(w, m, n, ts_ns);
+	}
 	ics_count_add(&w->stats.bursts, 1);
 	ics_count_add(&w->stats.packets, n);
 	set_pending(w);
 	ics_worker_stats_end(&w->stats);
-	release(m, n);
+	if (ics_likely(usual))
+		rte_mempool_put_bulk(pool, (void *const *)m, n);
+	else
+		release(m, n);
 }
 
 /* Polls and cycles since they were last written down. */
@@ -329,7 +404,8 @@ worker_run(void *worker)
 			write_down(w, &t);
 			busy(w, m, n, tsc, &capture_ns);
 		} else {
-			if (++empty % IDLE_POLLS == 0)
+			/* Before it sleeps, too: the watchdog wants to see it turn. */
+			if (++empty % IDLE_POLLS == 0 || (empty >= SPARE_POLLS && (w->once || w->yield)))
 				write_down(w, &t);
 			spare(w, empty, tsc, &next_idle);
 		}

@@ -155,7 +155,6 @@ sampler_of(struct ics_samplers *set)
 	static const struct ics_sample_conf conf = {.filter_bits = ICS_SAMPLE_FILTER_MIN, .link_mtu = 1500, .seed = 7};
 	struct ics_sampler *s = ics_sampler_init(&conf, NULL);
 	struct packet p = base_packet(BASE_unreach4);
-	uint8_t class = ICS_CLASS_ip4_other;
 
 	assert_non_null(s);
 	p.b[p.l3 + 9] = 17;
@@ -165,7 +164,8 @@ sampler_of(struct ics_samplers *set)
 		struct ics_frame f = {p.b, p.len, p.len, ICS_VLAN_NONE, ICS_LINK_ETHERNET};
 
 		p.b[p.l4 + 1] = (uint8_t)i; /* source port */
-		ics_sample_burst(s, &f, &class, 1, T0 + i * S);
+		ics_sample_begin(s, T0 + i * S);
+		ics_sample_rest(s, &f, ICS_CLASS_ip4_other, T0 + i * S);
 	}
 	set->n = 1;
 	set->at[0] = s;

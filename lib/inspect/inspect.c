@@ -1,6 +1,7 @@
-/* Two passes over a burst: ics_peek() settles what cannot be ICMP, the few that remain are decoded, validated,
+/* Two passes over a burst: ics_glance() settles what cannot be ICMP, the few that remain are decoded, validated,
  * counted, folded and handed over. Called by a worker lcore, by the offline reader and by the tests.
  */
+#include "ics_glance.h"
 #include "offload.h"
 
 /* Sweeping the fold cache costs a walk over its slots: once in so many bursts, or when idle. */
@@ -247,49 +248,56 @@ ics_inspect_idle(struct ics_inspect *in, uint64_t ts_ns)
 }
 
 void
-ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsigned n, uint64_t ts_ns)
+ics_inspect_glanced(struct ics_inspect *in, unsigned n, const struct ics_glance *g, const struct ics_left *left,
+		    uint64_t ts_ns)
 {
 	struct ics_counters *c = in->counters;
-	uint32_t plain_ip4 = 0, plain_ip6 = 0, plain_arp = 0, snapped = 0;
-	uint64_t bytes = 0;
 	struct ics_fold_key key[ICS_BURST_MAX];
-	uint8_t deep[ICS_BURST_MAX], class_of[ICS_BURST_MAX];
+	uint8_t deep[ICS_BURST_MAX];
 	unsigned n_deep = 0;
 
-	if (ics_unlikely(n > ICS_BURST_MAX))
-		n = ICS_BURST_MAX;
-	for (unsigned i = 0; i < n; i++) {
-		enum ics_class class = ics_peek(&frames[i], &in->decode);
-
-		bytes += frames[i].wire_len;
-		snapped += frames[i].cap_len < frames[i].wire_len;
-		class_of[i] = (uint8_t) class;
-		deep[n_deep] = (uint8_t)i;
-		n_deep += class == ICS_CLASS_COUNT;
-		plain_ip4 += class == ICS_CLASS_ip4_other;
-		plain_ip6 += class == ICS_CLASS_ip6_other;
-		plain_arp += class == ICS_CLASS_arp;
-	}
 	ics_count_add(&c->frames, n);
-	ics_count_add(&c->bytes, bytes);
-	if (ics_unlikely(snapped != 0))
-		ics_count_add(&c->snapped, snapped);
-	if (plain_ip4 != 0)
-		ics_count_add(&c->class[ICS_CLASS_ip4_other], plain_ip4);
-	if (plain_ip6 != 0)
-		ics_count_add(&c->class[ICS_CLASS_ip6_other], plain_ip6);
-	if (plain_arp != 0)
-		ics_count_add(&c->class[ICS_CLASS_arp], plain_arp);
+	ics_count_add(&c->bytes, g->bytes);
+	if (ics_unlikely(g->snapped != 0))
+		ics_count_add(&c->snapped, g->snapped);
+	if (g->ip4 != 0)
+		ics_count_add(&c->class[ICS_CLASS_ip4_other], g -> ip4);
+	if (g->ip6 != 0)
+		ics_count_add(&c->class[ICS_CLASS_ip6_other], g -> ip6);
+	if (g->arp != 0)
+		ics_count_add(&c->class[ICS_CLASS_arp], g -> arp);
 	/* Data first: a message that quotes a packet finds that it was seen. */
-	if (in->sampler != NULL)
-		ics_sample_burst(in->sampler, frames, class_of, n, ts_ns);
+	for (unsigned i = 0; i < g->n_left; i++) {
+		if (left->class[i] == ICS_CLASS_COUNT)
+			deep[n_deep++] = (uint8_t)i;
+		else
+			ics_sample_rest(in->sampler, &left->frame[i], (enum ics_class)left->class[i], ts_ns);
+	}
 	for (unsigned i = 0; i < n_deep; i++) {
-		make_key(in, &frames[deep[i]], &key[i]);
+		make_key(in, &left->frame[deep[i]], &key[i]);
 		if (ics_likely(key[i].hash != 0))
 			ics_fold_prefetch(in->fold, &key[i]);
 	}
 	for (unsigned i = 0; i < n_deep; i++)
-		inspect_deep(in, &frames[deep[i]], &key[i], ts_ns);
+		inspect_deep(in, &left->frame[deep[i]], &key[i], ts_ns);
 	if (ics_unlikely(++in->since_sweep >= SWEEP_EVERY))
 		ics_inspect_idle(in, ts_ns);
+}
+
+void
+ics_inspect_burst(struct ics_inspect *in, const struct ics_frame *frames, unsigned n, uint64_t ts_ns)
+{
+	struct ics_glance_conf conf = ics_glance_conf(in);
+	struct ics_glance g = {0};
+	struct ics_left left;
+
+	if (ics_unlikely(n > ICS_BURST_MAX))
+		n = ICS_BURST_MAX;
+	ics_inspect_begin(in, ts_ns);
+	for (unsigned i = 0; i < n; i++) {
+		bool plain = frames[i].link == ICS_LINK_ETHERNET && frames[i].stripped_tci == ICS_VLAN_NONE;
+
+		ics_glance(&conf, &frames[i], plain, &g, &left);
+	}
+	ics_inspect_glanced(in, n, &g, &left, ts_ns);
 }

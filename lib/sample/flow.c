@@ -467,7 +467,7 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 			return recent_len(g->is6, floor);
 		e = make_flow(s, set, tag, g);
 		if (e == NULL)
-			return RECENT_LEN_MAX;
+			return ICS_RECENT_LEN_MAX;
 	}
 	e->last_ms = g->now_ms;
 	x = &e->side[g->dir];
@@ -482,7 +482,7 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 	if (g->tcp_flags & (TCP_FIN | TCP_RST)) {
 		take_end(s, e, g);
 		if (g->tcp_flags & TCP_RST)
-			return RECENT_LEN_MAX;
+			return ICS_RECENT_LEN_MAX;
 	}
 	if ((e->side[0].flags | e->side[1].flags) & SIDE_WATCH)
 		return 0;
@@ -490,7 +490,7 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 	if ((((e->side[0].flags | e->side[1].flags) & SIDE_SMALL) || x->acked_len == 0) && (s->looks & 7) != 0)
 		return 0;
 	if (g->payload != 0 && (!g->df || g->ip_len > s->conf.link_mtu))
-		return RECENT_LEN_MAX;
+		return ICS_RECENT_LEN_MAX;
 	len = x->acked_len > floor ? x->acked_len : floor;
 	return recent_len(g->is6, len);
 }

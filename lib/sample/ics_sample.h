@@ -81,6 +81,7 @@ bool ics_sample_parse(const struct ics_record *rec, struct ics_view bytes, struc
 uint64_t ics_sample_watch_hash(const struct ics_known *k, const struct ics_ip *a, const struct ics_ip *b);
 
 struct ics_sampler;
+struct ics_recent;
 
 struct ics_sample_conf {
 	uint32_t every;                /* one flow in so many is looked at; 0: as many as fit and time allows */
@@ -101,12 +102,12 @@ void ics_sampler_free(struct ics_sampler *s);
 /* What the worker calls. Where records go and what counts them; sink may change its push later. NULL: nothing is told. */
 void ics_sampler_attach(struct ics_sampler *s, const struct ics_sink *sink, struct ics_counters *counters, uint8_t port,
 			uint8_t queue);
-/* Frames as ics_peek() classed them (ICS_CLASS_COUNT: not settled): those of class ip4_other, ip6_other and arp are looked
- * at. n <= ICS_SAMPLE_BURST_MAX.
+/* A burst: begin, then those of its frames that ics_peek() classed as ip4_other, ip6_other (58 octets captured) or arp and
+ * that the table of recent flows does not settle (ics_recent.h), one by one.
  */
-#define ICS_SAMPLE_BURST_MAX 64
-void ics_sample_burst(struct ics_sampler *s, const struct ics_frame *frames, const uint8_t *classes, unsigned n,
-		      uint64_t ts_ns);
+void ics_sample_begin(struct ics_sampler *s, uint64_t ts_ns);
+const struct ics_recent *ics_sampler_recent(const struct ics_sampler *s);
+void ics_sample_rest(struct ics_sampler *s, const struct ics_frame *f, enum ics_class class, uint64_t ts_ns);
 /* A decoded frame that ics_peek() did not settle: data behind tags and labels, ICMP echo. Others are ignored. */
 void ics_sample_packet(struct ics_sampler *s, const struct ics_frame *f, const struct ics_pkt *pkt, uint64_t ts_ns);
 /* No frame came. */

@@ -62,8 +62,8 @@ ics_sampler_init(const struct ics_sample_conf *conf, void *mem)
 	s->owned = mem == NULL;
 	s->seed1 = ics_hash_mix(conf->seed, 1);
 	s->seed2 = ics_hash_mix(conf->seed, 2);
-	s->seed3 = ics_hash_mix(conf->seed, 3);
-	s->seed4 = ics_hash_mix(conf->seed, 4);
+	for (unsigned i = 0; i < ICS_ARRAY_LEN(s->recent.seed); i++)
+		s->recent.seed[i] = ics_hash_mix(conf->seed, 1 + i);
 	s->shift = shift_of(conf->every);
 	atomic_store_explicit(&s->rate_shift, s->shift, memory_order_relaxed);
 	s->filter_words = s->clear_at = words_of(conf);
@@ -170,11 +170,12 @@ empty_recent(struct ics_sampler *s, uint64_t epoch_no)
 	uint64_t n = epoch_no - s->epoch_no;
 
 	if (n >= EPOCHS) {
-		memset(s->recent, 0, sizeof(s->recent));
+		memset(s->recent.word, 0, sizeof(s->recent.word));
 		return;
 	}
 	for (; n > 0; n--, epoch_no--)
-		memset(s->recent + epoch_no % EPOCHS * (RECENT_SLOTS / EPOCHS), 0, sizeof(s->recent) / EPOCHS);
+		memset(s->recent.word + epoch_no % EPOCHS * (ICS_RECENT_SLOTS / EPOCHS), 0,
+		       sizeof(s->recent.word) / EPOCHS);
 }
 
 static void
@@ -183,7 +184,7 @@ new_epoch(struct ics_sampler *s, uint64_t ts_ns)
 	adapt(s);
 	empty_recent(s, ts_ns >> EPOCH_SHIFT);
 	s->epoch_no = ts_ns >> EPOCH_SHIFT;
-	s->epoch = (uint32_t)(s->epoch_no % EPOCHS) << RECENT_EPOCH_SHIFT;
+	s->recent.epoch = (uint32_t)(s->epoch_no % EPOCHS) << RECENT_EPOCH_SHIFT;
 	s->minute = (uint16_t)(1 + ts_ns / NS_PER_MINUTE % 0xfff);
 	s->looks = s->sources = s->syns = s->records = 0;
 	ics_sample_flow_sweep(s, (uint32_t)(ts_ns / 1000000));
@@ -268,7 +269,7 @@ note_source(struct ics_sampler *s, const struct seg *g, const struct ics_ip *src
 	ics_sample_tell(s, g, &m, g->dir);
 }
 
-/* The packet's direction of its flow in recent[], or the other one (swap). */
+/* The packet's direction of its flow in the table of recent ones, or the other one (swap). */
 static uint64_t
 quick_of(const struct ics_sampler *s, const struct seg *g, bool swap)
 {
@@ -278,40 +279,25 @@ quick_of(const struct ics_sampler *s, const struct seg *g, bool swap)
 	uint64_t a, h;
 
 	if (g->is6) {
-		h = hash_quick6(s, p + (swap ? 24 : 8), p + (swap ? 8 : 24), ports, g->proto);
+		h = ics_recent_hash6(&s->recent, p + (swap ? 24 : 8), p + (swap ? 8 : 24), ports, g->proto);
 	} else {
 		a = ics_load_u64(p + 12);
-		h = hash_quick4(s, swap ? a << 32 | a >> 32 : a, ports, g->proto);
+		h = ics_recent_hash4(&s->recent, swap ? a << 32 | a >> 32 : a, ports, g->proto);
 	}
 	if (g->place != g->hash)
 		h = ics_hash_mix(h, (uint64_t)g->vlan[0] << 16 | g->vlan[1]);
 	return h;
 }
 
-static inline uint32_t
-recent_word(const struct ics_sampler *s, uint64_t quick, uint32_t len)
-{
-	return ((uint32_t)(quick >> 32) & RECENT_HASH) | s->epoch | len;
-}
-
-static inline bool
-is_recent(const struct ics_sampler *s, uint64_t quick, uint32_t len)
-{
-	const uint32_t *pair = &s->recent[quick * 2 % RECENT_SLOTS];
-	uint32_t word = recent_word(s, quick, len);
-
-	return (pair[0] - word <= RECENT_LEN_MAX) | (pair[1] - word <= RECENT_LEN_MAX);
-}
-
 /* len 0: forget it. */
 static void
 set_recent(struct ics_sampler *s, uint64_t quick, uint32_t len)
 {
-	uint32_t *pair = &s->recent[quick * 2 % RECENT_SLOTS];
-	uint32_t word = recent_word(s, quick, len), other = s->looks >> 3 & 1;
+	uint32_t *pair = &s->recent.word[quick * 2 % ICS_RECENT_SLOTS];
+	uint32_t word = ics_recent_word(&s->recent, quick, len), other = s->looks >> 3 & 1;
 
 	for (unsigned i = 0; i < 2; i++) {
-		if ((pair[i] ^ word) & RECENT_HASH) {
+		if ((pair[i] ^ word) & ICS_RECENT_HASH) {
 			if (((pair[i] ^ word) & RECENT_EPOCH) != 0)
 				other = i;
 			continue;
@@ -329,7 +315,7 @@ look(struct ics_sampler *s, struct seg *g, uint32_t l4_off)
 {
 	struct ics_view v = {g->f->data, g->f->cap_len};
 	struct ics_ip src;
-	uint32_t quiet = RECENT_LEN_MAX;
+	uint32_t quiet = ICS_RECENT_LEN_MAX;
 
 	if (ics_unlikely(++s->looks > LOOKS_MAX)) {
 		atomic_store_explicit(&s->lossy_until_ns, g->ts_ns + LOSSY_NS, memory_order_relaxed);
@@ -428,72 +414,27 @@ look_plain(struct ics_sampler *s, const struct ics_frame *f, bool is6, uint64_t 
 	look(s, &g, l4);
 }
 
-static inline uint32_t
-load_ports(const uint8_t *p)
+const struct ics_recent *
+ics_sampler_recent(const struct ics_sampler *s)
 {
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline bool
-is_settled4(const struct ics_sampler *s, const uint8_t *p)
-{
-	uint32_t ports = load_ports(p + 20);
-
-	if (ics_unlikely(!has_ports(p[9])))
-		ports = 0;
-	return is_recent(s, hash_quick4(s, ics_load_u64(p + 12), ports, p[9]), p[2]);
-}
-
-static inline bool
-is_settled6(const struct ics_sampler *s, const uint8_t *p)
-{
-	return is_recent(s, hash_quick6(s, p + 8, p + 24, load_ports(p + 40), p[6]), p[4]);
-}
-
-/* Which packets need a look. A function of its own: the loop wants all registers. */
-static __attribute__((noinline)) unsigned
-pick(const struct ics_sampler *s, const struct ics_frame *frames, const uint8_t *classes, unsigned n, uint8_t *rest)
-{
-	unsigned n_rest = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *p = frames[i].data + 14;
-		bool settled = true;
-
-		/* Ports of IPv6 lie behind what ics_peek() is sure of. */
-		if (classes[i] == ICS_CLASS_ip4_other)
-			settled = is_settled4(s, p);
-		else if (classes[i] == ICS_CLASS_ip6_other && ics_likely(frames[i].cap_len >= 58))
-			settled = is_settled6(s, p);
-		else if (ics_unlikely(classes[i] == ICS_CLASS_arp))
-			settled = false;
-		rest[n_rest] = (uint8_t)i;
-		n_rest += !settled;
-	}
-	return n_rest;
+	return &s->recent;
 }
 
 void
-ics_sample_burst(struct ics_sampler *s, const struct ics_frame *frames, const uint8_t *classes, unsigned n,
-		 uint64_t ts_ns)
+ics_sample_begin(struct ics_sampler *s, uint64_t ts_ns)
 {
-	uint8_t rest[ICS_SAMPLE_BURST_MAX];
-	unsigned n_rest;
-
 	tell_time(s, ts_ns);
-	n_rest = pick(s, frames, classes, n < ICS_SAMPLE_BURST_MAX ? n : ICS_SAMPLE_BURST_MAX, rest);
-	for (unsigned i = 0; i < n_rest; i++) {
-		const struct ics_frame *f = &frames[rest[i]];
-		uint8_t class = classes[rest[i]];
+}
 
-		if (class == ICS_CLASS_arp)
-			look_at_arp(s, f, ts_ns);
-		else
-			look_plain(s, f, class == ICS_CLASS_ip6_other, ts_ns);
-	}
+void
+ics_sample_rest(struct ics_sampler *s, const struct ics_frame *f, enum ics_class class, uint64_t ts_ns)
+{
+	/* A packet before it in the burst may have been of its flow. */
+	if (class == ICS_CLASS_arp)
+		look_at_arp(s, f, ts_ns);
+	else if (class == ICS_CLASS_ip4_other ? !ics_recent_has4(&s->recent, f->data + 14)
+					      : !ics_recent_has6(&s->recent, f->data + 14))
+		look_plain(s, f, class == ICS_CLASS_ip6_other, ts_ns);
 }
 
 /* Where ports or an echo identifier are; false for packets that are of no interest or not wholly read. */
@@ -560,7 +501,7 @@ ics_sample_packet(struct ics_sampler *s, const struct ics_frame *f, const struct
 	if (g.is6 && g.proto != f->data[g.l3_off + 6])
 		return;
 	set_hash(s, &g);
-	if (is_recent(s, quick_of(s, &g, false), recent_len(g.is6, g.ip_len)))
+	if (ics_recent_has(&s->recent, quick_of(s, &g, false), recent_len(g.is6, g.ip_len)))
 		return;
 	look(s, &g, l4);
 }

@@ -2,16 +2,10 @@
 #ifndef ICS_SAMPLER_H
 #define ICS_SAMPLER_H
 
+#include "ics_recent.h"
 #include "ics_sample.h"
 
-/* Recent directions of flows: what came by in this epoch and needs no second look. A word each: 16 bits of the hash, 3 of
- * the epoch, five that are 0, and 8 of the length up to which packets are of no interest: the high octet of IPv4's total
- * length or of IPv6's payload length. So one subtraction compares all of it: word - (hash, epoch, length of the packet) is
- * at most RECENT_LEN_MAX when the packet is of none.
- */
-#define RECENT_SLOTS 16384 /* in pairs: a flow may be in either */
-#define RECENT_LEN_MAX 0xffu
-#define RECENT_HASH 0xffff0000u
+/* Of words in the table of recent flows (ics_recent.h). */
 #define RECENT_EPOCH 0x0000e000u
 #define RECENT_EPOCH_SHIFT 13
 #define EPOCHS 8
@@ -102,15 +96,14 @@ struct filter {
 };
 
 struct ics_sampler {
-	uint32_t recent[RECENT_SLOTS] __attribute__((aligned(64)));
+	struct ics_recent recent;
 	struct ics_sample_conf conf;
-	uint64_t seed1, seed2, seed3, seed4;
+	uint64_t seed1, seed2;
 	const struct ics_sink *sink; /* NULL: nothing is told */
 	struct ics_counters *counters;
 	uint8_t port, queue;
 	bool owned;      /* its memory */
 	uint8_t shift;   /* one flow in 2^shift */
-	uint32_t epoch;  /* its bits in the words of recent[] */
 	uint16_t minute; /* 12 bits */
 	uint64_t epoch_no;
 	uint32_t looks, sources, syns, records; /* in this epoch */
@@ -146,26 +139,7 @@ hash_ends(uint64_t a, uint64_t b, uint8_t proto)
 	return a + b + proto * 0x9e3779b97f4a7c15ull;
 }
 
-/* Of one direction, for recent[] alone: as little work as tells flows apart. ports: both, as they lie there. */
-static inline uint64_t
-hash_quick4(const struct ics_sampler *s, uint64_t addrs, uint32_t ports, uint8_t proto)
-{
-	__uint128_t m = (__uint128_t)(addrs ^ s->seed1) * (s->seed2 ^ ports ^ (uint64_t)proto << 32);
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint64_t
-hash_quick6(const struct ics_sampler *s, const uint8_t *src, const uint8_t *dst, uint32_t ports, uint8_t proto)
-{
-	__uint128_t m = (__uint128_t)(ics_load_u64(src) ^ s->seed1) * (ics_load_u64(src + 8) ^ s->seed2) +
-			(__uint128_t)(ics_load_u64(dst) ^ s->seed3) *
-				(ics_load_u64(dst + 8) ^ s->seed4 ^ ports ^ (uint64_t)proto << 32);
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-/* A length of an IP packet as recent[] has it. */
+/* A length of an IP packet as the table of recent flows has it. */
 static inline uint32_t
 recent_len(bool is6, uint32_t ip_len)
 {
