@@ -582,6 +582,7 @@ start_writers(void)
 		historian_stop(&run.historian);
 		return 1;
 	}
+	run.reload.notify = &run.watchdog.notify;
 	if (reload_start(&run.reload, &run.args, &run.facts, &run.plan) != 0) {
 		stop_writers();
 		return 1;

@@ -29,7 +29,9 @@ notify_open(struct notify *n)
 	const char *path = getenv("NOTIFY_SOCKET");
 	bool ok = true;
 
-	*n = (struct notify){.fd = -1, .to.sun_family = AF_UNIX, .watchdog_ns = read_watchdog()};
+	n->fd = -1;
+	n->to.sun_family = AF_UNIX;
+	n->watchdog_ns = read_watchdog();
 	if (path != NULL) {
 		size_t len = strlen(path);
 
@@ -67,6 +69,8 @@ notify_reloading(const struct notify *n)
 	struct timespec t;
 	char lines[80];
 
+	if (!n->ready)
+		return;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 		 (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u);
@@ -76,5 +80,6 @@ notify_reloading(const struct notify *n)
 void
 notify_ready_again(const struct notify *n)
 {
-	(void)notify_send(n, "READY=1");
+	if (n->ready)
+		(void)notify_send(n, "READY=1");
 }

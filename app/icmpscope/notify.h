@@ -13,6 +13,7 @@ struct notify {
 	int fd; /* -1: nobody wants to know */
 	struct sockaddr_un to;
 	socklen_t to_len;
+	_Atomic bool ready;   /* that was told */
 	uint64_t watchdog_ns; /* within which life must be told; 0: never */
 };
 
@@ -20,7 +21,7 @@ struct notify {
 bool notify_open(struct notify *n);
 /* "READY=1"; several lines at once are split by newlines. Never waits. False: nobody took it. */
 bool notify_send(const struct notify *n, const char *lines);
-/* Before and after settings are read again. */
+/* Before and after settings are read again; nothing before it is ready. */
 void notify_reloading(const struct notify *n);
 void notify_ready_again(const struct notify *n);
 

@@ -174,10 +174,12 @@ wait_for_it(void *reload)
 			;
 		if (atomic_load_explicit(&r->stop, memory_order_relaxed))
 			return NULL;
+		notify_reloading(r->notify);
 		if (r->args->file != NULL)
 			do_reload(r);
 		else
 			fprintf(stderr, "icmpscope: SIGHUP: there is no file of settings (-c) to read again\n");
+		notify_ready_again(r->notify);
 	}
 }
 

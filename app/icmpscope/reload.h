@@ -7,6 +7,7 @@
 
 #include "args.h"
 #include "journalist.h"
+#include "notify.h"
 
 #include "ics_engine.h"
 #include "ics_export.h"
@@ -18,7 +19,8 @@ struct reload_news;
 
 struct reload {
 	const struct args *args;
-	struct ics_config *now; /* in force; the thread's own */
+	const struct notify *notify; /* who started the program is told when it begins and ends */
+	struct ics_config *now;      /* in force; the thread's own */
 	sem_t wake;
 	pthread_t thread;
 	_Atomic bool started;
@@ -29,7 +31,7 @@ struct reload {
 	struct ics_export_config stats; /* the control core's */
 };
 
-/* args live as long. 0; -errno with one line on stderr. */
+/* args and notify, which is set before, live as long. 0; -errno with one line on stderr. */
 int reload_start(struct reload *r, const struct args *args, const struct plan_in *facts, const struct plan *plan);
 /* For the signal handler. */
 void reload_ask(struct reload *r);

@@ -206,9 +206,9 @@ notify(struct watchdog *w, uint64_t now)
 
 	if (w->notify.fd < 0)
 		return;
-	if (!w->ready)
-		w->ready = all_have_turned(w) && notify_send(&w->notify, "READY=1");
-	if (!w->ready)
+	if (!w->notify.ready)
+		w->notify.ready = all_have_turned(w) && notify_send(&w->notify, "READY=1");
+	if (!w->notify.ready)
 		return;
 	if (w->notify.watchdog_ns != 0 && !changed && now - w->alive_ns >= w->notify.watchdog_ns / 4 &&
 	    notify_send(&w->notify, "WATCHDOG=1"))

@@ -38,7 +38,6 @@ struct watchdog {
 	_Atomic bool stop;
 	/* the thread's own */
 	uint64_t last_ns, alive_ns, status_ns;
-	bool ready;
 	char status[160];
 	uint64_t denied_seen;
 	uint32_t denied_told[SANDBOX_CALLS];
