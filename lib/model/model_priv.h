@@ -93,6 +93,7 @@ struct ics_model {
 	uint64_t prefix_seed;
 	struct ics_paths paths;
 	struct ics_mcast *mcast; /* group.h */
+	struct ics_gateways *gateways; /* gateway.c */
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
 	uint32_t latest_binding;                       /* that was looked up and found */
@@ -100,9 +101,9 @@ struct ics_model {
 	struct ics_ahead expected;                     /* what the next record is about, perhaps */
 	uint32_t *by_id;                               /* indexes of routers in order of id */
 	uint32_t last_router_id;
-	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
 	struct ics_timer reconf; /* reconf.c: goes through the bindings */
 	uint32_t reconf_hand;    /* 0: it is through */
+	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
 	struct ics_model_stats stats;   /* drops and evictions; populations come from the tables */
 };
 
@@ -179,9 +180,9 @@ enum ics_iid ics_iid_of(const struct ics_model *m, uint32_t host, const struct i
 
 /* Begins to let go of those that nobody claims. */
 void ics_bindings_watch(struct ics_model *m);
-
 /* reconf.c. What follows from m->conf alone. */
 void ics_model_derive(struct ics_model *m);
+
 /* frames.c. Step 0 or 1 for a frame that will be heard soon. */
 int ics_frames_init(struct ics_model *m);
 void ics_frames_fini(struct ics_model *m);
