@@ -35,17 +35,33 @@ fail(struct ics_client *c, int error, const char *fmt, ...)
 	return -error;
 }
 
+/* 0 or -ENAMETOOLONG. */
+static int
+path_below(const char *dir, const char *prefix, char path[static ICS_CLIENT_PATH_LEN])
+{
+	int n = snprintf(path, ICS_CLIENT_PATH_LEN, "%s/dpdk/%s/dpdk_telemetry.v2", dir, prefix);
+
+	return n < 0 || n >= ICS_CLIENT_PATH_LEN ? -ENAMETOOLONG : 0;
+}
+
 int
 ics_client_path(const struct ics_config *conf, char path[static ICS_CLIENT_PATH_LEN])
 {
-	const char *dir = getenv("RUNTIME_DIRECTORY");
-	int n;
+	const char *dir = getenv("RUNTIME_DIRECTORY"), *prefix = conf->eal.file_prefix, *own;
+	char shared[ICS_CLIENT_PATH_LEN];
+	int rc;
 
-	if (dir == NULL)
-		dir = geteuid() == 0 ? "/var/run" : getenv("XDG_RUNTIME_DIR");
-	n = snprintf(path, ICS_CLIENT_PATH_LEN, "%s/dpdk/%s/dpdk_telemetry.v2", dir != NULL ? dir : "/tmp",
-		     conf->eal.file_prefix);
-	return n < 0 || n >= ICS_CLIENT_PATH_LEN ? -ENAMETOOLONG : 0;
+	if (dir != NULL)
+		return path_below(dir, prefix, path);
+	if (geteuid() == 0)
+		return path_below("/var/run", prefix, path);
+	own = getenv("XDG_RUNTIME_DIR");
+	rc = path_below(own != NULL ? own : "/tmp", prefix, path);
+	/* Whoever runs none of his own asks the service, or is told that it may not. */
+	if (rc == 0 && access(path, F_OK) != 0 && path_below("/var/run", prefix, shared) == 0 &&
+	    (access(shared, F_OK) == 0 || errno == EACCES))
+		memcpy(path, shared, sizeof(shared));
+	return rc;
 }
 
 static int
@@ -55,7 +71,7 @@ unreachable(struct ics_client *c, int error)
 		return fail(c, error, "no icmpscope answers at %s: start it, or name its socket with --socket",
 			    c->path);
 	if (error == EACCES)
-		return fail(c, error, "%s: its owner alone may ask; use sudo", c->path);
+		return fail(c, error, "%s: only its owner and group may ask; use sudo, or join the group", c->path);
 	return fail(c, error, "%s: %s", c->path, strerror(error));
 }
 

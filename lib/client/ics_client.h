@@ -18,8 +18,8 @@ struct ics_client {
 	char error[ICS_CLIENT_ERR_LEN]; /* one line about the latest failure, with how to mend it where that is known */
 };
 
-/* Where DPDK puts the socket of the icmpscope with these settings: the directory of a service first, then root's, then a
- * user's. 0, or -ENAMETOOLONG.
+/* Where DPDK puts the socket of the icmpscope with these settings: the directory of a service first, then root's; for
+ * others their own, or root's where only that has one. 0, or -ENAMETOOLONG.
  */
 int ics_client_path(const struct ics_config *conf, char path[static ICS_CLIENT_PATH_LEN]);
 /* Connects and reads the greeting; waits a while where other clients stand in the way. 0, or -errno and c->error. */
