@@ -3,6 +3,8 @@
  */
 #include "worker.h"
 
+#include "rest.h"
+
 #include "ics_glance.h"
 
 #include <errno.h>
@@ -11,14 +13,13 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_dyn.h>
-#include <rte_pause.h>
 #include <rte_prefetch.h>
 #include <time.h>
 
 /* Empty polls between two looks at the fold cache, and the longest time between them. */
 #define IDLE_POLLS 256
 #define IDLE_US 1000
-/* Empty polls after which a worker that shares its CPU sleeps, or after which a capture counts as read. */
+/* Empty polls after which a capture counts as read, and how long room in a ring is waited for at a time. */
 #define SPARE_POLLS 32
 #define SPARE_NS 50000
 #define READ_NS 1000000
@@ -357,10 +358,7 @@ spare(struct worker *w, unsigned empty, uint64_t tsc, uint64_t *next_idle)
 		*next_idle = tsc + rte_get_tsc_hz() / 1000000 * IDLE_US;
 		idle(w, clock_ns(&w->shared->clock, tsc));
 	}
-	if (w->yield && empty >= SPARE_POLLS)
-		sleep_ns(SPARE_NS);
-	else
-		rte_pause();
+	rest(w->shared->idle, w->yield, empty);
 }
 
 /* What still lies in the port, within bounds, then what waits in the fold cache. */
@@ -405,7 +403,8 @@ worker_run(void *worker)
 			busy(w, m, n, tsc, &capture_ns);
 		} else {
 			/* Before it sleeps, too: the watchdog wants to see it turn. */
-			if (++empty % IDLE_POLLS == 0 || (empty >= SPARE_POLLS && (w->once || w->yield)))
+			if (++empty % IDLE_POLLS == 0 || (w->once && empty >= SPARE_POLLS) ||
+			    rest_sleeps(w->shared->idle, w->yield, empty))
 				write_down(w, &t);
 			spare(w, empty, tsc, &next_idle);
 		}

@@ -25,6 +25,7 @@ struct worker_shared {
 	uint64_t ts_flag;
 	bool capture_time; /* every device is a capture that is played once */
 	uint32_t ring_urgent, ring_bulk;
+	uint32_t idle; /* enum ics_idle: what to do when nothing comes */
 	struct ics_decode_conf decode;
 	struct ics_validate_conf validate;
 	bool sample;                    /* whether workers look at TCP flows */

@@ -131,6 +131,10 @@ test_numbers(void **state)
 	accept_set(&c, "worker.ring_bulk=1024");
 	assert_int_equal(c.worker.ring_bulk, 1024);
 	refuse_set("worker.ring_bulk=1025", "power of two");
+	assert_int_equal(c.worker.idle, ICS_IDLE_POLL);
+	accept_set(&c, "worker.idle=sleep");
+	assert_int_equal(c.worker.idle, ICS_IDLE_SLEEP);
+	refuse_set("worker.idle=nap", "poll, pause or sleep");
 	refuse_set("worker.ring_bulk=512", "out of range");
 }
 
@@ -399,6 +403,7 @@ word_of(const struct ics_config_key *key)
 		{"name", "1 to 63"},
 		{"word", "group"},
 		{"mode", "on, try or off"},
+		{"rest", "poll, pause or sleep"},
 		{"words", "off, all, or some of"},
 		{"cpus", "as 2,4-7"},
 		{"servers", "tls://HOST[:PORT]"},

@@ -31,6 +31,7 @@ static const char *const type_names[] = {
 	[ICS_CONFIG_PATH] = "path",       [ICS_CONFIG_NAME] = "name",     [ICS_CONFIG_LABEL] = "label",
 	[ICS_CONFIG_IPS] = "addresses",   [ICS_CONFIG_MACS] = "macs",     [ICS_CONFIG_MUTES] = "mutes",
 	[ICS_CONFIG_DEVICES] = "devices", [ICS_CONFIG_SANDBOX] = "mode",  [ICS_CONFIG_SERVERS] = "servers",
+	[ICS_CONFIG_IDLE] = "rest",
 };
 
 #define SHOWN_MAX 64

@@ -30,6 +30,9 @@ struct ics_mute {
 	uint64_t until_ns; /* UINT64_MAX: for good */
 };
 
+/* What a worker does when nothing comes. */
+enum ics_idle { ICS_IDLE_POLL, ICS_IDLE_PAUSE, ICS_IDLE_SLEEP };
+
 enum ics_sandbox_mode { ICS_SANDBOX_OFF, ICS_SANDBOX_TRY, ICS_SANDBOX_ON };
 
 struct ics_config {
@@ -68,6 +71,7 @@ struct ics_config {
 		char cpus[128];       /* as -w; empty: planned */
 		uint32_t ring_urgent; /* 64-byte elements, a power of two */
 		uint32_t ring_bulk;
+		uint32_t idle; /* enum ics_idle */
 	} worker;
 	struct {
 		bool enable;

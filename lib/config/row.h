@@ -10,6 +10,7 @@ enum ics_config_type {
 	ICS_CONFIG_BOOL,
 	ICS_CONFIG_MODEL,
 	ICS_CONFIG_SANDBOX,
+	ICS_CONFIG_IDLE,
 	ICS_CONFIG_TUNNELS,
 	ICS_CONFIG_CPUS,
 	ICS_CONFIG_NAME,
@@ -52,6 +53,7 @@ const struct ics_config_row *ics_config_row(unsigned i);
 const char *ics_config_tunnel(unsigned i, uint32_t *bit);
 const char *ics_config_model(uint32_t model);
 const char *ics_config_sandbox(uint32_t mode);
+const char *ics_config_idle(uint32_t idle);
 
 /* Cuts the next element off *rest, without the blanks around it; NULL when there is none left. */
 char *ics_config_next_element(char **rest);

@@ -20,6 +20,7 @@ static const struct word bool_words[] = {
 };
 
 static const struct word model_words[] = {{"group", 0}, {"port", 1}, {"port2", 2}};
+static const struct word idle_words[] = {{"poll", ICS_IDLE_POLL}, {"pause", ICS_IDLE_PAUSE}, {"sleep", ICS_IDLE_SLEEP}};
 static const struct word sandbox_words[] = {
 	{"off", ICS_SANDBOX_OFF},
 	{"try", ICS_SANDBOX_TRY},
@@ -53,6 +54,12 @@ const char *
 ics_config_sandbox(uint32_t mode)
 {
 	return sandbox_words[mode % ICS_ARRAY_LEN(sandbox_words)].name;
+}
+
+const char *
+ics_config_idle(uint32_t idle)
+{
+	return idle_words[idle % ICS_ARRAY_LEN(idle_words)].name;
 }
 
 static bool
@@ -268,6 +275,10 @@ ics_config_read_scalar(struct ics_config *c, const struct ics_config_row *row, c
 		return NULL;
 	case ICS_CONFIG_MODEL:
 		if (!find_word(model_words, ICS_ARRAY_LEN(model_words), text, member))
+			return "is none of the words";
+		return NULL;
+	case ICS_CONFIG_IDLE:
+		if (!find_word(idle_words, ICS_ARRAY_LEN(idle_words), text, member))
 			return "is none of the words";
 		return NULL;
 	case ICS_CONFIG_SANDBOX:

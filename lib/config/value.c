@@ -116,6 +116,9 @@ ics_config_value(const struct ics_config *c, unsigned i, char *buf, size_t size)
 	case ICS_CONFIG_MODEL:
 		put(&o, "%s", ics_config_model(*(const uint32_t *)member));
 		break;
+	case ICS_CONFIG_IDLE:
+		put(&o, "%s", ics_config_idle(*(const uint32_t *)member));
+		break;
 	case ICS_CONFIG_SANDBOX:
 		put(&o, "%s", ics_config_sandbox(*(const uint32_t *)member));
 		break;
