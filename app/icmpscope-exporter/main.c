@@ -1,6 +1,7 @@
-/* icmpscope-exporter: what icmpscope counts, for Prometheus. Reads the telemetry socket when it is asked; holds nothing
- * but the connection; needs no right besides that to the socket.
+/* icmpscope-exporter: what icmpscope sees, as a page for people and as metrics for Prometheus. Reads the telemetry socket; needs
+ * no right besides that to it.
  */
+#include "fleet.h"
 #include "http.h"
 
 #include "ics_version.h"
@@ -16,6 +17,7 @@
 
 #define DEFAULT_INI ICS_DEFAULT_INI
 #define DEFAULT_LISTEN "127.0.0.1:9886"
+#define HOSTS_MAX 16u
 
 static int
 complain(int status, const char *fmt, ...)
@@ -33,11 +35,15 @@ complain(int status, const char *fmt, ...)
 static int
 help(void)
 {
-	fputs("usage: icmpscope-exporter [--listen ADDRESS:PORT] [--socket FILE] [-c FILE]\n"
-	      "Serves what icmpscope counts as metrics for Prometheus.\n\n"
+	fputs("usage: icmpscope-exporter [--listen ADDRESS:PORT] [--host NAME]... [--socket FILE]\n"
+	      "                          [-c FILE]\n"
+	      "Serves what icmpscope sees: as a page for people, as metrics for Prometheus.\n\n"
 	      "  --listen ADDRESS:PORT  [::1]:9886 for IPv6; " DEFAULT_LISTEN " by default\n"
+	      "  --host NAME            a name by which browsers may ask for it, besides localhost\n"
+	      "                         and numbers; may be repeated\n"
 	      "  --socket FILE          the telemetry socket; by default that of eal.file_prefix\n"
 	      "  -c FILE                settings; " DEFAULT_INI " where it exists\n\n"
+	      "  /         the page; docs/page.md says what it shows and what it asks for\n"
 	      "  /metrics  OpenMetrics, or the older text format for who does not ask for it\n"
 	      "  /healthz  200 while icmpscope answers, else 503\n\n"
 	      "Exit status: 0 stopped as asked, 1 failed, 2 usage.\n",
@@ -67,14 +73,19 @@ find_socket(const char *config, char path[static ICS_CLIENT_PATH_LEN])
 int
 main(int argc, char **argv)
 {
-	enum { LISTEN = 256, SOCKET, VERSION };
+	enum { LISTEN = 256, SOCKET, HOST, VERSION };
 	static const struct option longs[] = {
-		{"listen", required_argument, NULL, LISTEN}, {"socket", required_argument, NULL, SOCKET},
-		{"config", required_argument, NULL, 'c'},    {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, VERSION},     {NULL, 0, NULL, 0},
+		{"listen", required_argument, NULL, LISTEN},
+		{"socket", required_argument, NULL, SOCKET},
+		{"host", required_argument, NULL, HOST},
+		{"config", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, VERSION},
+		{NULL, 0, NULL, 0},
 	};
-	const char *listen = DEFAULT_LISTEN, *socket = NULL, *config = NULL;
-	char path[ICS_CLIENT_PATH_LEN], err[HTTP_ERR_LEN];
+	const char *socket = NULL, *config = NULL;
+	char path[ICS_CLIENT_PATH_LEN], err[HTTP_ERR_LEN], *hosts[HOSTS_MAX];
+	struct http_conf conf = {.listen = DEFAULT_LISTEN, .hosts = hosts};
 	struct http *http;
 	sigset_t stop;
 	int c, sig;
@@ -83,7 +94,12 @@ main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, ":c:h", longs, NULL)) != -1) {
 		switch (c) {
 		case LISTEN:
-			listen = optarg;
+			conf.listen = optarg;
+			break;
+		case HOST:
+			if (conf.n_hosts == HOSTS_MAX)
+				return complain(2, "--host: at most %u names", HOSTS_MAX);
+			hosts[conf.n_hosts++] = optarg;
 			break;
 		case SOCKET:
 			socket = optarg;
@@ -116,12 +132,19 @@ main(int argc, char **argv)
 	sigaddset(&stop, SIGTERM);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	http = http_start(listen, path, err);
+	conf.path = path;
+	http = http_start(&conf, err);
 	if (http == NULL)
 		return complain(errno == EINVAL ? 2 : 1, "%s", err);
-	printf("icmpscope-exporter %s: http://%s/metrics, from %s\n", ICS_VERSION, listen, path);
+	c = fleet_start(config != NULL ? config : DEFAULT_INI, path);
+	if (c != 0) {
+		http_stop(http);
+		return c;
+	}
+	printf("icmpscope-exporter %s: http://%s/ and /metrics, from %s\n", ICS_VERSION, conf.listen, path);
 	fflush(stdout);
 	sigwait(&stop, &sig);
+	fleet_stop();
 	http_stop(http);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "ics_evidence.h"
 #include "ics_history.h"
 #include "ics_inspect.h"
+#include "ics_page.h"
 #include "ics_report.h"
 #include "ics_vendor.h"
 #include "ics_version.h"
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +26,10 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
 /* The live program tells the engine the time when no record comes; so do frames without a message here. */
 #define TICK_NS 100000000u
+#define NS_PER_S 1000000000ull
 
 static const char usage[] = "usage: icmpscope-read [-c FILE] [--set SECTION.KEY=VALUE]... [--json] [--history FILE]\n"
-			    "                      [--evidence FILE|DIRECTORY] CAPTURE...\n";
+			    "                      [--evidence FILE|DIRECTORY] [--html FILE] CAPTURE...\n";
 
 static const char help[] =
 	"\n"
@@ -41,6 +44,8 @@ static const char help[] =
 	"                               icmpscopectl history answers from it\n"
 	"      --evidence FILE          the frames that prove each finding as a pcapng file with\n"
 	"                               comments; a directory gets a file for each finding\n"
+	"      --html FILE              the report as a page that holds all it needs: to be looked\n"
+	"                               at in a browser, mailed, kept (docs/page.md)\n"
 	"      --help, --version\n"
 	"\n"
 	"A capture is short, so routers are not learned for long before they are judged:\n"
@@ -54,7 +59,7 @@ struct options {
 	const char **sets;
 	unsigned n_sets;
 	bool json;
-	const char *history, *evidence;
+	const char *history, *evidence, *html;
 	char **captures;
 	unsigned n_captures;
 };
@@ -71,8 +76,9 @@ struct reader {
 	struct ics_history *history;
 	struct ics_history_event *batch;
 	unsigned n_batch;
-	uint64_t unwritten; /* events that the file did not take */
-	int history_error;  /* why */
+	struct ics_page_series *series; /* for --html, else NULL */
+	uint64_t unwritten;             /* events that the file did not take */
+	int history_error;              /* why */
 };
 
 /* Events in one transaction. */
@@ -158,6 +164,17 @@ finish_history(struct reader *r)
 }
 
 static void
+take_sample(struct reader *r, uint64_t ts_ns)
+{
+	struct ics_count_snapshot counts = {0};
+	struct ics_page_sample s = {.ts_ns = ts_ns};
+
+	ics_count_snapshot_add(&counts, &r->counters);
+	ics_page_engine_sample(r->engine, &counts, &s);
+	(void)ics_page_series_add(r->series, &s);
+}
+
+static void
 inspect_frame(struct reader *r, const struct ics_frame *f, uint64_t ts_ns)
 {
 	/* A burst has one time, and a capture a time for each frame. */
@@ -166,6 +183,8 @@ inspect_frame(struct reader *r, const struct ics_frame *f, uint64_t ts_ns)
 		ics_engine_tick(r->engine, ts_ns);
 		r->told_ns = ts_ns;
 	}
+	if (r->series != NULL && ics_page_series_is_due(r->series, ts_ns))
+		take_sample(r, ts_ns);
 }
 
 /* False when the capture could not be read to its end; out->damage then says why, and belongs to the caller. */
@@ -266,13 +285,37 @@ stop(struct reader *r)
 {
 	ics_history_close(r->history);
 	free(r->batch);
+	free(r->series);
 	ics_engine_free(r->engine);
 	ics_sampler_free(r->inspect.sampler);
 	free(r);
 }
 
+/* 0 or -errno. What was there before stays until the new one is whole. */
 static int
-report(const struct reader *r, const struct ics_report_capture *captures, unsigned n, bool json)
+write_html(const char *path, const struct ics_report *rep, const struct ics_page_series *series)
+{
+	char tmp[PATH_MAX];
+	FILE *f;
+	int rc;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.tmp", path) >= (int)sizeof(tmp))
+		return -ENAMETOOLONG;
+	f = fopen(tmp, "we");
+	if (f == NULL)
+		return -errno;
+	rc = ics_page_write_html(f, rep, series);
+	if (fclose(f) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(tmp, path) != 0)
+		rc = -errno;
+	if (rc != 0)
+		(void)remove(tmp);
+	return rc;
+}
+
+static int
+report(const struct reader *r, const struct ics_report_capture *captures, unsigned n, const struct options *o)
 {
 	struct ics_count_snapshot counts = {0};
 	struct ics_report rep = {
@@ -286,7 +329,12 @@ report(const struct reader *r, const struct ics_report_capture *captures, unsign
 	int ret;
 
 	ics_count_snapshot_add(&counts, &r->counters);
-	ret = json ? ics_report_json(stdout, &rep) : ics_report_text(stdout, &rep);
+	ret = o->html != NULL ? write_html(o->html, &rep, r->series) : 0;
+	if (ret != 0) {
+		fprintf(stderr, "icmpscope-read: %s: the report could not be written: %s\n", o->html, strerror(-ret));
+		return ret;
+	}
+	ret = o->json ? ics_report_json(stdout, &rep) : ics_report_text(stdout, &rep);
 	if (ret != 0)
 		fprintf(stderr, "icmpscope-read: the report could not be written: %s\n",
 			ret == -ENOMEM ? "out of memory" : "is there room where it goes?");
@@ -337,6 +385,26 @@ write_evidence_directory(const struct ics_anomaly_store *s, const char *path, co
 	return rc < 0 ? rc : 0;
 }
 
+/* Before the captures are read, so that a name that will not do is told at once. */
+static bool
+open_html(struct reader *r, const struct options *o)
+{
+	struct stat st;
+
+	if (stat(o->html, &st) == 0 && is_capture(o, &st)) {
+		fprintf(stderr, "icmpscope-read: %s: is one of the captures; name another file for the report\n",
+			o->html);
+		return false;
+	}
+	r->series = malloc(sizeof(*r->series));
+	if (r->series == NULL) {
+		fputs("icmpscope-read: out of memory\n", stderr);
+		return false;
+	}
+	ics_page_series_init(r->series, NS_PER_S, false);
+	return true;
+}
+
 static bool
 write_evidence(struct reader *r, const struct options *o)
 {
@@ -377,6 +445,11 @@ run(const struct options *o, const struct ics_config *conf)
 		free(captures);
 		return EXIT_FAILED;
 	}
+	if (o->html != NULL && !open_html(r, o)) {
+		stop(r);
+		free(captures);
+		return EXIT_FAILED;
+	}
 	if (o->history != NULL && !open_history(r, o->history, conf)) {
 		stop(r);
 		free(captures);
@@ -388,7 +461,7 @@ run(const struct options *o, const struct ics_config *conf)
 		opened += captures[i].frames > 0 || captures[i].damage == NULL;
 	}
 	/* Of captures that could not be read at all there is nothing to tell but why. */
-	if (opened > 0 && report(r, captures, o->n_captures, o->json) != 0)
+	if (opened > 0 && report(r, captures, o->n_captures, o) != 0)
 		status = EXIT_FAILED;
 	for (unsigned i = 0; i < o->n_captures; i++)
 		free((char *)captures[i].damage);
@@ -405,13 +478,14 @@ run(const struct options *o, const struct ics_config *conf)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { SET = 256, JSON, HISTORY, EVIDENCE, HELP, VERSION };
+	enum { SET = 256, JSON, HISTORY, EVIDENCE, HTML, HELP, VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"set", required_argument, NULL, SET},
 		{"json", no_argument, NULL, JSON},
 		{"history", required_argument, NULL, HISTORY},
 		{"evidence", required_argument, NULL, EVIDENCE},
+		{"html", required_argument, NULL, HTML},
 		{"help", no_argument, NULL, HELP},
 		{"version", no_argument, NULL, VERSION},
 		{NULL, 0, NULL, 0},
@@ -434,6 +508,9 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case EVIDENCE:
 			o->evidence = optarg;
+			break;
+		case HTML:
+			o->html = optarg;
 			break;
 		case 'h':
 		case HELP:

@@ -4,6 +4,9 @@ import { h } from './dom.js';
 import { MS, ago, count, plural, span, stamp, word, words } from './format.js';
 import { badge } from './icons.js';
 
+// So many stand open; the others are unfolded.
+const FIRST = 10;
+
 // The first sentence says what happened, the rest what to do.
 function parts(says) {
 	const end = says.search(/\.\s+[A-Z]/);
@@ -61,7 +64,9 @@ export function anomalies(doc, now, page) {
 		h('section', { class: 'card', 'aria-labelledby': 'anomalies', 'data-key': 'anomalies' },
 			h('h2', { id: 'anomalies' }, report ? `Findings (${count(total)})` : `Open findings (${count(total)})`),
 			!total && h('p', { class: 'empty' }, report ? 'None.' : 'None is open.'),
-			shown.map((x) => article(x, doc, now)),
+			h('div', { class: 'findings' }, shown.slice(0, FIRST).map((x) => article(x, doc, now))),
+			shown.length > FIRST && h('details', { 'data-key': 'more-findings' }, h('summary', {}, `${count(shown.length - FIRST)} more${report ? '' : ', none of them worse'}`),
+				h('div', { class: 'findings' }, shown.slice(FIRST).map((x) => article(x, doc, now)))),
 			report && total > found.length && h('p', { class: 'soft' }, `and ${count(total - found.length)} more: icmpscope-read --json has all.`),
 			!report && total > found.length && h('nav', { class: 'row end', 'aria-label': 'Pages of findings' },
 				h('span', { class: 'soft' }, page && page.start > 0 ? `${count(page.start + 1)} to ${count(page.start + page.list.length)} of ${count(total)} open` : `The ${count(found.length)} worst of ${count(total)} open`),
@@ -71,6 +76,6 @@ export function anomalies(doc, now, page) {
 		!report && a.before.length > 0 && h('section', { class: 'card', 'aria-labelledby': 'ended', 'data-key': 'ended' },
 			h('h2', { id: 'ended' }, 'Ended lately'),
 			h('details', { 'data-key': 'ended-list' }, h('summary', {}, `${plural(a.cleared, 'finding')} that ${a.cleared === 1 ? 'is' : 'are'} over${a.cleared > a.before.length ? `, the latest ${a.before.length} here` : ''}`),
-				a.before.map((x) => article(x, doc, now)))),
+				h('div', { class: 'findings' }, a.before.map((x) => article(x, doc, now))))),
 	];
 }

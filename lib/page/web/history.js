@@ -29,6 +29,6 @@ export function history(doc, series, range, width) {
 		h('p', { class: 'soft small' }, report ? `A point for each ${span(series.step_s)}.` : `A sample each ${span(series.step_s)}, kept for six hours by the exporter. Gaps: icmpscope did not answer.`),
 		series.t.length ? h('div', { class: 'charts' }, rows.map(([key, title, unit, kind, max]) => lineChart({
 			title: report && key === 'critical' ? 'Open findings' : title, unit, kind, max, width: each,
-			points: series.t.map((t, i) => [t, series[key][i]]), from: range.from, to: range.to, gap: report ? Infinity : step * 3,
+			points: series.t.map((t, i) => [t, series[key][i]]), from: range.from, to: range.to, gap: report ? Infinity : step * 3, isRate: unit === 'a second',
 		}))) : h('p', { class: 'empty' }, 'The first samples are on their way: two are needed.'));
 }

@@ -8,7 +8,7 @@ const STATES = { on: 'looks', muted: 'muted', not_assessed: 'not assessed: the t
 export function looked(doc) {
 	const list = doc.detectors.list, blind = list.filter((d) => d.state === 'not_assessed'), muted = list.filter((d) => d.state === 'muted');
 	const classes = Object.entries(doc.classes).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
-	return h('section', { class: 'card', 'aria-labelledby': 'looked', 'data-key': 'looked' },
+	return h('section', { class: doc.kind === 'live' ? 'card half' : 'card', 'aria-labelledby': 'looked', 'data-key': 'looked' },
 		h('h2', { id: 'looked' }, 'What was looked at'),
 		h('p', { class: 'soft small' }, `${count(list.length)} detectors: ${count(list.length - blind.length - muted.length)} look, ${count(blind.length)} not assessed, ${count(muted.length)} muted.`),
 		doc.captures && table('Captures', [

@@ -25,20 +25,22 @@ const report = embedded();
 const app = document.getElementById('app');
 
 function network(doc) {
-	const width = content(), half = width > 980 ? (width - 16 - 36 * 2 - 4) / 2 : width - 36, full = width - 38;
+	const width = content(), inside = document.documentElement.clientWidth <= 600 ? 26 : 38;
+	const full = width - inside, half = document.documentElement.clientWidth >= 1080 ? (width - 16) / 2 - inside : full;
 	const now = nowMs(doc), range = span_of(doc, now);
 	return [
 		verdict(doc, state.rates), segments(doc), anomalies(doc, now, state.findings), gateways(doc, range, full, state.allLanes),
-		multicast(doc, half), pmtu(doc, half, now), doc.workers && workers(doc), history(doc, state.series, historyRange(doc, now), doc.workers ? full : full),
-		looked(doc), doc.kind === 'live' && explore(state.explore),
+		multicast(doc, half), pmtu(doc, half, now), doc.workers && [workers(doc), looked(doc)], history(doc, state.series, historyRange(doc, now), full),
+		!doc.workers && looked(doc), doc.kind === 'live' && explore(state.explore),
 	];
 }
 
 const VIEWS = [{ id: 'network', title: 'Network', draw: network }];
 
-// What is inside the padding of main.
+// The width of a panel's frame; some are drawn before the window has one.
 function content() {
-	return Math.min(document.documentElement.clientWidth, 1680) - (document.documentElement.clientWidth <= 600 ? 24 : 40) + (document.documentElement.clientWidth <= 600 ? 12 : 0);
+	const all = Math.max(320, document.documentElement.clientWidth);
+	return Math.min(all, 1680) - (all <= 600 ? 24 : 40);
 }
 
 // Time as the packets have it: a capture that is replayed is of another day.
@@ -202,11 +204,14 @@ app.addEventListener('change', (event) => {
 		turnRows(event.target.value, 0, []);
 });
 addEventListener('hashchange', draw);
-let redraw = 0;
-addEventListener('resize', () => {
-	cancelAnimationFrame(redraw);
-	redraw = requestAnimationFrame(draw);
-});
+let drawnWidth = 0;
+new ResizeObserver(() => {
+	const width = document.documentElement.clientWidth;
+	if (width !== drawnWidth) {
+		drawnWidth = width;
+		requestAnimationFrame(draw);
+	}
+}).observe(document.documentElement);
 
 if (report) {
 	state.doc = report;

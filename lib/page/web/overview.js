@@ -62,7 +62,7 @@ function segment(x, doc) {
 	return h('li', { class: x.health, 'data-key': `segment ${x.id}` },
 		h('div', { class: 'name' }, icon(x.health), h('span', {}, x.where), h('span', { class: 'unseen' }, `: ${x.health}`)),
 		h('p', {}, h('span', { class: x.default_routers === 0 && x.routers ? 't-critical' : null }, gateways), `, ${plural(x.hosts, 'host')}, ${plural(x.bindings, 'address', 'addresses')}`),
-		h('p', { class: 'soft' }, findings ? `${plural(findings, 'finding')} · ` : '', `${count(x.messages)} messages · MLD ${rate(x.mld_pps)}/s`));
+		h('p', { class: 'soft' }, findings ? `${plural(findings, 'finding')} · ` : '', `${count(x.messages)} messages`, doc.kind === 'live' && ` · MLD ${rate(x.mld_pps)}/s`));
 }
 
 export function segments(doc) {

@@ -27,31 +27,49 @@ export function tickText(ms, from, to) {
 	return to - from > 600000 ? clock(ms).slice(0, 5) : clock(ms);
 }
 
-// points: [[ms, value]] in order; gaps longer than gap ms stay open.
-export function lineChart({ title, unit, points, from, to, width, kind, max, gap }) {
-	const height = 74, left = 0, bottom = 16, top = 6;
-	const inside = points.filter(([t, v]) => t >= from && t <= to && Number.isFinite(v));
-	const peak = inside.reduce((m, [, v]) => Math.max(m, v), 0);
-	const high = max || ceiling(peak);
-	const x = (t) => left + ((t - from) / Math.max(1, to - from)) * (width - left);
-	const y = (v) => top + (1 - Math.min(v, high) / high) * (height - top - bottom);
-	const runs = [];
-	inside.forEach(([t, v], i) => {
-		if (i === 0 || t - inside[i - 1][0] > gap)
-			runs.push([]);
-		runs[runs.length - 1].push([x(t), y(v)]);
+// What each column of pixels shows. A value holds from the point before to its own: rates by their mean, others by their highest.
+function bins(points, from, to, n, gap, isRate) {
+	const sum = new Array(n).fill(0), covered = new Array(n).fill(0), high = new Array(n).fill(null), each = (to - from) / n;
+	points.forEach(([t, v], i) => {
+		const before = i > 0 && t - points[i - 1][0] <= gap ? points[i - 1][0] : t - Math.min(gap, each);
+		const first = Math.max(0, Math.floor((before - from) / each)), last = Math.min(n - 1, Math.ceil((t - from) / each) - 1);
+		for (let k = first; k <= last; k++) {
+			const part = Math.min(t, from + (k + 1) * each) - Math.max(before, from + k * each);
+			sum[k] += v * part;
+			covered[k] += part;
+			high[k] = high[k] === null ? v : Math.max(high[k], v);
+		}
 	});
-	const path = (run) => run.map(([px, py], i) => `${i ? 'L' : 'M'}${px.toFixed(1)} ${py.toFixed(1)}`).join('');
+	return high.map((v, k) => (v === null ? null : isRate && covered[k] > 0 ? sum[k] / covered[k] : v));
+}
+
+// points: [[ms, value]] in order; gaps longer than gap ms stay open.
+export function lineChart({ title, unit, points, from, to, width, kind, max, gap, isRate }) {
+	const height = 74, bottom = 16, top = 6;
+	const inside = points.filter(([t, v]) => t > from && t <= to && Number.isFinite(v));
+	const n = Math.max(20, Math.floor(width / 3)), each = width / n, values = bins(inside, from, to, n, gap, isRate);
+	const peak = values.reduce((m, v) => Math.max(m, v || 0), 0), high = max || ceiling(peak);
+	const x = (t) => ((t - from) / Math.max(1, to - from)) * width;
+	const y = (v) => (top + (1 - Math.min(v, high) / high) * (height - top - bottom)).toFixed(1);
+	const runs = [];
+	values.forEach((v, k) => {
+		if (v === null)
+			return;
+		if (k === 0 || values[k - 1] === null)
+			runs.push([]);
+		runs[runs.length - 1].push([(k * each).toFixed(1), ((k + 1) * each).toFixed(1), y(v)]);
+	});
+	const path = (run) => run.map(([a, b, v], i) => `${i ? 'L' : 'M'}${a} ${v}H${b}`).join('');
 	const last = inside.length ? inside[inside.length - 1][1] : null;
-	const name = `${title}: ${last === null ? 'no figures yet' : `${rate(last)} ${unit} now, at most ${rate(peak)}`}`;
+	const name = `${title}: ${last === null ? 'no figures yet' : `${rate(last)} ${unit} at the end, at most ${rate(peak)}`}`;
 	return h('figure', {},
-		h('figcaption', {}, h('span', {}, title), h('b', {}, last === null ? '' : `${rate(last)} ${unit}`)),
+		h('figcaption', {}, h('span', {}, title), h('b', {}, last === null ? '' : `${isRate ? rate(last) : count(last)} ${unit}`)),
 		s('svg', { class: 'plot', width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name },
 			s('line', { class: 'axis', x1: 0, x2: width, y1: height - bottom, y2: height - bottom }),
 			s('line', { class: 'axis', x1: 0, x2: width, y1: top, y2: top, 'stroke-dasharray': '2 4' }),
-			runs.map((run) => s('path', { class: `area ${kind || ''}`, d: `${path(run)}L${run[run.length - 1][0].toFixed(1)} ${height - bottom}L${run[0][0].toFixed(1)} ${height - bottom}Z` })),
-			runs.map((run) => s('path', { class: `curve ${kind || ''}`, d: run.length > 1 ? path(run) : `${path(run)}h2` })),
-			s('text', { x: width, y: top + 11, 'text-anchor': 'end' }, count(high)),
+			runs.map((run) => s('path', { class: `area ${kind || ''}`, d: `${path(run)}V${height - bottom}H${run[0][0]}Z` })),
+			runs.map((run) => s('path', { class: `curve ${kind || ''}`, d: path(run) })),
+			s('text', { class: 'halo', x: 0, y: top + 11 }, high < 1 ? high : count(high)),
 			timeTicks(from, to, width).map((t) => s('text', { x: Math.min(Math.max(x(t), 16), width - 16), y: height - 3, 'text-anchor': 'middle' }, tickText(t, from, to)))));
 }
 

@@ -5,7 +5,9 @@ import { MS, ago, count, plural } from './format.js';
 
 // A pipe of the LAN's width that gets narrow behind the router.
 function pipe(r, width) {
-	const high = 40, mid = width * 0.42, wide = 26, thin = Math.max(5, wide * Math.min(1, (r.mtu - 500) / 1000));
+	const high = 40, mid = width * 0.42, wide = 26, share = Math.min(1, Math.max(0, (r.mtu - 1000) / 500));
+	// Not to scale: 8 octets less are as fatal as 200, and are to be seen.
+	const thin = r.mtu < 1500 ? wide * (0.25 + 0.55 * share) : wide;
 	const y0 = (high - wide) / 2, y1 = (high - thin) / 2;
 	const name = `The LAN carries 1500 octets, behind ${r.address} paths carry ${r.mtu}`;
 	return s('svg', { class: 'plot', width, height: high, viewBox: `0 0 ${width} ${high}`, role: 'img', 'aria-label': name },
@@ -18,7 +20,7 @@ function pipe(r, width) {
 function reporter(r, width, now) {
 	return h('div', { 'data-key': `reporter ${r.address} ${r.vlan} ${r.port}` },
 		h('div', { class: 'row end' }, h('span', {}, 'behind ', h('span', { class: 'mono' }, r.address), h('span', { class: 'soft' }, `, ${r.where}`)),
-			h('b', {}, plural(r.paths, 'path'), r.far_prefixes > 1 ? ` to ${count(r.far_prefixes)} networks` : '')),
+			h('b', {}, r.paths ? plural(r.paths, 'path') : 'no path of late', r.paths && r.far_prefixes > 1 ? ` to ${count(r.far_prefixes)} networks` : '')),
 		pipe(r, width),
 		h('p', { class: 'small' }, r.mtu < 1500 ? h('b', {}, `Clamp the TCP MSS to ${count(r.mss4)} for IPv4, ${count(r.mss6)} for IPv6. `) : '',
 			h('span', { class: 'soft' }, r.guess && `${r.guess}${r.confidence ? ` (${r.confidence} confidence)` : ''}. `, `${plural(r.messages, 'message')}, the latest ${ago(r.last_ns / MS, now)}.`)));
