@@ -253,7 +253,7 @@ def test_second_one_of_the_same_name_is_refused():
         r = subprocess.run([program("icmpscope"), "--set", f"eal.file_prefix={scope.prefix}", "-p",
                             f"pcap:{INCIDENT1}"], capture_output=True, text=True, timeout=90, env=env)
         assert r.returncode == 1 and "choose another" in r.stderr
-        assert scope.info()["frames"] == 350
+        lab.wait_for("the first one goes on", lambda: scope.info()["frames"] == 350)
 
 
 # ---- telemetry ----

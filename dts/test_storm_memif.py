@@ -131,7 +131,9 @@ def test_one_report_at_full_rate(directory, record_property):
         # As they are in the capture, but for what testpmd gave up at a full ring.
         assert classes["mld2_report"] == pytest.approx(sent * (LOOPED - OTHERS) / LOOPED, rel=0.02)
         found = scope.anomalies()
-        assert [a["name"] for a in found if a["severity"] != "info" and a["name"] != "mld_slowpath_budget"] == ["mld_report_storm"]
+        # Each of the others is a flood of its own where a million takes longer than three seconds.
+        assert [a["name"] for a in found if a["severity"] != "info" and a["name"] not in ("mld_slowpath_budget", "nd_flood")] == [
+            "mld_report_storm"]
         (storm,) = find(scope, "mld_report_storm")
         assert (storm["subject_mac"], storm["variant"], storm["severity"]) == ("18:66:da:00:00:01", "identical", "critical")
         assert storm["evidence_copies"] == classes["mld2_report"]
