@@ -57,7 +57,8 @@ fleet_metrics(struct text *out, bool openmetrics)
 		const char *name, *type, *help;
 		uint64_t v;
 	} rows[] = {
-		{"published", "counter", "Lines of the journal that the stream of the fleet has taken since the start.", s->published},
+		{"published", "counter", "Lines of the journal that the stream of the fleet has taken since the start.",
+		 s->published},
 		{"missing_lines", "counter", "Lines that rotation took before they were published.", s->gap},
 		{"damaged_lines", "counter", "Lines that are none of a journal.", s->damaged},
 		{"failures", "counter", "Attempts that were not acknowledged.", s->failures},
@@ -69,9 +70,12 @@ fleet_metrics(struct text *out, bool openmetrics)
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool total = rows[i].type[0] == 'c';
 
-		text_add(out, "# HELP icmpscope_fleet_%s%s %s\n", rows[i].name, total && !openmetrics ? "_total" : "", rows[i].help);
-		text_add(out, "# TYPE icmpscope_fleet_%s%s %s\n", rows[i].name, total && !openmetrics ? "_total" : "", rows[i].type);
-		text_add(out, "icmpscope_fleet_%s%s %llu\n", rows[i].name, total ? "_total" : "", (unsigned long long)rows[i].v);
+		text_add(out, "# HELP icmpscope_fleet_%s%s %s\n", rows[i].name, total && !openmetrics ? "_total" : "",
+			 rows[i].help);
+		text_add(out, "# TYPE icmpscope_fleet_%s%s %s\n", rows[i].name, total && !openmetrics ? "_total" : "",
+			 rows[i].type);
+		text_add(out, "icmpscope_fleet_%s%s %llu\n", rows[i].name, total ? "_total" : "",
+			 (unsigned long long)rows[i].v);
 	}
 }
 
@@ -82,7 +86,8 @@ start(const struct ics_config *conf, const char *socket)
 {
 	if (conf->fleet.servers[0] == '\0')
 		return 0;
-	fputs("icmpscope-exporter: fleet.servers is set, but this program was built without a fleet (libnats)\n", stderr);
+	fputs("icmpscope-exporter: fleet.servers is set, but this program was built without a fleet (libnats)\n",
+	      stderr);
 	return 2;
 }
 

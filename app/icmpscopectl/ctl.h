@@ -92,6 +92,7 @@ int ctl_anomalies(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 int ctl_top(int argc, char **argv);
 int ctl_evidence(int argc, char **argv);
-extern const char ctl_history_help[], ctl_evidence_help[], ctl_top_help[];
+int ctl_fleet(int argc, char **argv);
+extern const char ctl_history_help[], ctl_evidence_help[], ctl_top_help[], ctl_fleet_help[];
 
 #endif

@@ -40,6 +40,7 @@ static const struct {
 	{"detectors", PAGE_ARGS, "what is looked for, and what is not assessed", ctl_family, CTL_OPT_PAGE, NULL},
 	{"history", "ADDRESS|MAC [--at TIME] [--file FILE] [--json]", "who had an address when, what a MAC had when",
 	 ctl_history, 0, ctl_history_help},
+	{"fleet", "[COMMAND] [--json]", "many appliances at once", ctl_fleet, 0, ctl_fleet_help},
 	{"check", "[--warning N] [--critical N]", "one line for Nagios; exit status 0 to 3", ctl_check, CTL_OPT_LIMITS,
 	 NULL},
 };

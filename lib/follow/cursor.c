@@ -113,7 +113,7 @@ ics_cursor_write(struct ics_cursor *c, const struct ics_follow_pos *pos)
 	s.who = c->who;
 	s.pos = *pos;
 	memset(s.pos.boot, 0, sizeof(s.pos.boot));
-	strncpy(s.pos.boot, pos->boot, sizeof(s.pos.boot) - 1);
+	memcpy(s.pos.boot, pos->boot, strnlen(pos->boot, sizeof(s.pos.boot) - 1));
 	s.sum = fnv(&s, offsetof(struct slot, sum));
 	n = pwrite(c->fd, &s, sizeof(s), (off_t)(s.generation & 1) * SLOT_STEP);
 	if (n != (ssize_t)sizeof(s))

@@ -20,6 +20,7 @@
 struct ics_follow_pos {
 	uint64_t dev, ino, off;         /* 0: only the line is known */
 	uint64_t line, seq;             /* line 0: nothing was read yet */
+	uint64_t mark;                  /* of the reader: where its copy of the line is */
 	char boot[ICS_FOLLOW_BOOT_LEN]; /* the run that wrote it */
 };
 
