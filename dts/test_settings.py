@@ -13,17 +13,17 @@ LINE_MAX = 199
 
 
 def table():
-    """(section, key, type, what is allowed, range or None) of each row."""
+    """(section, key, type, what is allowed, range or None, default) of each row."""
     text = (ROOT / "lib" / "config" / "keys.def").read_text().split("*/\n", 1)[1]
     rows = []
     for macro, section, key, rest in ROW.findall(text):
         if macro == "KEY":
-            kind, _, allowed = re.match(r'(\w+),\s*("[^"]*"),\s*"([^"]*)"', rest, re.S).groups()
-            rows.append((section, key, kind, allowed, None))
+            kind, default, allowed = re.match(r'(\w+),\s*"([^"]*)",\s*"([^"]*)"', rest, re.S).groups()
+            rows.append((section, key, kind, allowed, None, default))
         else:
-            lo, hi = map(int, re.match(r"\d+, (\d+), (\d+)", rest).groups())
+            default, lo, hi = map(int, re.match(r"(\d+), (\d+), (\d+)", rest).groups())
             allowed = f"{'a power of two, ' if macro == 'KEY_POW2' else ''}{lo} to {hi}"
-            rows.append((section, key, macro, allowed, (lo, hi)))
+            rows.append((section, key, macro, allowed, (lo, hi), str(default)))
     return rows
 
 
@@ -31,6 +31,8 @@ def table():
 WRONG = {
     "BOOL": [b"", b"maybe", b"onn", b"on off", b"2", b"-1", b"on,off"],
     "MODEL": [b"", b"ports", b"port,group", b"0"],
+    "SANDBOX": [b"", b"maybe", b"tri", b"on off"],
+    "IDLE": [b"", b"never", b"poll,sleep", b"0"],
     "TUNNELS": [b"", b"vxlan,", b"vxlan;gre", b"vxlan, wifi", b"vx lan", b"," * 8],
     "CPUS": [b"a", b"1-", b"-1", b"3-1", b"1,,2", b"1024", b"1,", b"0x1", b"1.5", b"99999999999999999999"],
     "NAME": [b"", b".hidden", b"a/b", b"../x", b"a b", b"x" * 64, b"name!"],
@@ -86,7 +88,7 @@ def shown(value):
 
 @pytest.mark.parametrize("row", table(), ids=lambda r: f"{r[0]}.{r[1]}")
 def test_a_wrong_value_is_one_line(row, tmp_path):
-    section, key, kind, allowed, span = row
+    section, key, kind, allowed, span, default = row
     path = tmp_path / "wrong.ini"
     for value in wrong_values(kind, span):
         path.write_bytes(b"# a comment\n[%s]\n%s = %s\n" % (section.encode(), key.encode(), value))
@@ -95,8 +97,7 @@ def test_a_wrong_value_is_one_line(row, tmp_path):
         path.write_bytes(b"[%s]\n" % section.encode() + b"".join(b"%s = %s\n" % (key.encode(), v) for v in lines))
         assert_refused(check(path), f"{path}:", f"{section}.{key} = ", "too many", f"allowed: {allowed}")
     if kind not in TOO_MANY:
-        path.write_bytes(b"[%s]\n%s = \n%s = \n" % (section.encode(), key.encode(), key.encode()) if kind in ("PATH", "LABEL", "CPUS", "SERVERS")
-                         else b"[%s]\n%s = %s\n%s = 1\n" % (section.encode(), key.encode(), right(kind, span), key.encode()))
+        path.write_text(f"[{section}]\n{key} = {default}\n{key} = {default}\n")
         assert_refused(check(path), f"{path}:3: {section}.{key} is given a second time")
 
 
@@ -106,12 +107,6 @@ def test_a_password_is_not_repeated(tmp_path):
     r = check(path)
     assert_refused(r, f"{path}:2: fleet.servers = ", "fleet.nkey")
     assert b"geheim" not in r.stderr
-
-
-def right(kind, span):
-    if span:
-        return b"%d" % span[0]
-    return {"BOOL": b"on", "MODEL": b"port", "TUNNELS": b"off", "NAME": b"icmpscope"}.get(kind, b"")
 
 
 def test_the_table_is_read_whole():
@@ -126,7 +121,7 @@ def test_least_and_most_are_right(tmp_path):
     path = tmp_path / "right.ini"
     for end in (0, 1):
         text, last = "", None
-        for section, key, kind, _, span in table():
+        for section, key, _, _, span, _ in table():
             if section != last:
                 text, last = text + f"[{section}]\n", section
             if span:

@@ -189,6 +189,7 @@ static const struct column port_columns[] = {
 	{"errors", "icmpscope_port_error_frames", "Frames that arrived broken.", COUNTER},
 	{"no_mbuf", "icmpscope_port_no_buffer_frames", "Frames that found no buffer.", COUNTER},
 	{"link_up", "icmpscope_port_link_up", "1 while the link is up.", GAUGE},
+	{"link_downs", "icmpscope_port_link_downs", "Times that the link went.", COUNTER},
 };
 static const struct label_column port_labels[] = {{"port", "port"}, {"device", "device"}};
 

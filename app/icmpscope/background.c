@@ -6,23 +6,14 @@
 #include <sched.h>
 #include <signal.h>
 
-/* The CPUs that this process may use without those of the workers and the control core, without those of the workers, or
- * all, whichever is the first to hold one.
- */
 static void
 choose_cpus(cpu_set_t *set, const struct plan_in *facts, const struct plan *plan)
 {
-	for (unsigned attempt = 0; attempt < 3; attempt++) {
-		CPU_ZERO(set);
-		for (unsigned i = 0; i < facts->n_cpus; i++)
-			CPU_SET(facts->cpu[i].id, set);
-		for (unsigned i = 0; attempt < 2 && i < plan->n_workers; i++)
-			CPU_CLR(plan->worker[i].cpu, set);
-		if (attempt < 1)
-			CPU_CLR(plan->main_cpu, set);
-		if (CPU_COUNT(set) > 0)
-			return;
-	}
+	unsigned cpu[PLAN_CPUS_MAX], n = plan_background(facts, plan, cpu);
+
+	CPU_ZERO(set);
+	for (unsigned i = 0; i < n; i++)
+		CPU_SET(cpu[i], set);
 }
 
 int

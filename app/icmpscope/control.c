@@ -182,7 +182,7 @@ check_captures(struct control *c)
 static bool
 is_over(const struct control *c, const _Atomic bool *stop, uint64_t tsc)
 {
-	return atomic_load_explicit((_Atomic bool *)stop, memory_order_relaxed) ||
+	return atomic_load_explicit((_Atomic bool *)stop, memory_order_relaxed) || c->links->restart ||
 	       (c->run_for_ns != 0 && clock_ns(&c->shared->clock, tsc) - c->shared->clock.ns0 >= c->run_for_ns);
 }
 
@@ -234,6 +234,8 @@ control_run(struct control *c, const _Atomic bool *stop)
 
 		ics_count_add(&c->turns, 1);
 		reload_turn(c->reload, c->engine, c->journalist);
+		links_turn(c->links, c->devices, c->ports, c->port_views, c->journalist,
+			   clock_ns(&c->shared->clock, tsc));
 		tsc = rte_rdtsc();
 		tick(c, tsc, n == 0);
 		tell_news(c, tsc);

@@ -6,6 +6,7 @@
 
 #include "announce.h"
 #include "journalist.h"
+#include "link.h"
 #include "keeper.h"
 #include "port.h"
 #include "reload.h"
@@ -27,6 +28,8 @@ struct control {
 	struct keeper *keeper;
 	struct journalist *journalist;
 	struct reload *reload;
+	struct links *links;
+	const struct device *devices;
 	struct announce announce;
 	uint64_t run_for_ns; /* 0: until told to stop */
 	ics_counter turns;     /* of its loop: what the watchdog looks at */

@@ -26,6 +26,7 @@
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_mbuf_dyn.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +56,8 @@ static struct {
 	struct keeper keeper;
 	struct journalist journalist;
 	struct reload reload;
+	struct links links;
+	struct ics_export_plan plan_view;
 	struct sandbox_conf sandbox_conf;
 	struct ics_export_sandbox sandbox;
 	struct watchdog watchdog;
@@ -163,6 +166,7 @@ make_plan(void)
 	run.facts.worker_bytes =
 		worker_bytes(c->worker.ring_urgent, c->worker.ring_bulk,
 			     c->sample.enable ? &(struct ics_sample_conf){.filter_bits = c->sample.filter_bits} : NULL);
+	run.facts.ring_bytes = ics_ring_bytes(c->worker.ring_urgent, c->worker.ring_bulk);
 	run.facts.memory_mb = c->eal.memory_mb;
 	n = plan_parse_cpus(c->worker.cpus, run.facts.wanted, PLAN_CPUS_MAX);
 	if (n < 0) {
@@ -176,6 +180,8 @@ make_plan(void)
 		fprintf(stderr, "icmpscope: %s\n", err);
 		return 1;
 	}
+	if (run.args.plan)
+		return 0;
 	for (unsigned i = 0; i < run.plan.n_warnings; i++)
 		say_warning(run.plan.warning[i]);
 	if (!run.plan.hugepages)
@@ -257,6 +263,32 @@ prepare_shared(void)
 }
 
 static int
+/* What the device has, and what it makes of several queues. */
+static void
+note_queues(unsigned i, unsigned queues)
+{
+	struct plan *p = &run.plan;
+	unsigned before = p->n_warnings, lacking = p->queues[i] - queues;
+
+	p->queues[i] = queues;
+	p->figures.queues_lacking += lacking;
+	if (lacking > 0 && run.ports[i].rss == PORT_RSS_NONE)
+		plan_warn(p,
+			  "%s does not spread frames over several queues (no RSS), so %u of its workers stay idle: name %u CPUs "
+			  "fewer with -w",
+			  run.devices[i].text, lacking, lacking);
+	else if (lacking > 0)
+		plan_warn(p, "%s has %u receive queues, so %u of its workers stay idle: name %u CPUs fewer with -w",
+			  run.devices[i].text, queues, lacking, lacking);
+	if (queues > 1 && run.ports[i].rss == PORT_RSS_ONE_WAY)
+		plan_warn(p,
+			  "%s spreads the two directions of a flow over different queues: TCP is judged in one direction at a "
+			  "time and path MTU findings may be missed; name one CPU for it with -w",
+			  run.devices[i].text);
+	for (unsigned k = before; k < p->n_warnings; k++)
+		say_warning(p->warning[k]);
+}
+
 open_ports(void)
 {
 	char err[PORT_ERR_LEN];
@@ -268,11 +300,7 @@ open_ports(void)
 			fprintf(stderr, "icmpscope: %s\n", err);
 			return 1;
 		}
-		if (queues < run.plan.queues[i])
-			fprintf(stderr,
-				"icmpscope: warning: %s has %u receive queues, so %u of its workers stay idle\n",
-				run.devices[i].text, queues, run.plan.queues[i] - queues);
-		run.plan.queues[i] = queues;
+		note_queues(i, queues);
 	}
 	return 0;
 }
@@ -307,7 +335,8 @@ make_workers(void)
 								 .cpu = p->cpu,
 								 .node = p->node,
 								 .port_node = p->port_node,
-								 .shared = p->shared};
+								 .shared = p->shared,
+								 .smt = p->smt};
 		run.n_workers++;
 	}
 	ics_engine_set_samplers(run.engine, &run.samplers, &run.shared.watch);
@@ -329,11 +358,42 @@ start_workers(void)
 }
 
 static int
+/* For telemetry: what was planned, and what became of it. */
+static void
+describe_plan(void)
+{
+	struct ics_export_plan *v = &run.plan_view;
+	const struct plan *p = &run.plan;
+	unsigned cpu[PLAN_CPUS_MAX], n;
+
+	for (unsigned i = 0; i < run.facts.n_cpus; i++)
+		cpu[i] = run.facts.cpu[i].id;
+	plan_ranges(cpu, run.facts.n_cpus, v->cpus, sizeof(v->cpus));
+	n = plan_background(&run.facts, p, cpu);
+	plan_ranges(cpu, n, v->background, sizeof(v->background));
+	v->ring_bytes = run.facts.ring_bytes;
+	v->worker_bytes = run.facts.worker_bytes;
+	v->remote = p->figures.remote;
+	v->shared = p->figures.shared;
+	v->with_control = p->figures.with_control;
+	v->smt = p->figures.smt;
+	v->idle_cpus = p->figures.idle_cpus;
+	v->queues_lacking = p->figures.queues_lacking;
+	v->quota_milli = run.facts.quota_milli;
+	for (unsigned i = 0; i < run.n_devices; i++) {
+		v->buffers[i] = p->mbufs[i];
+		v->pool_bytes[i] = p->pool_bytes[i];
+	}
+	for (v->n_warnings = 0; v->n_warnings < p->n_warnings; v->n_warnings++)
+		v->warning[v->n_warnings] = p->warning[v->n_warnings];
+}
+
 open_export(const char *mode_name)
 {
 	int rc;
 
 	run.source = (struct ics_export_source){
+	describe_plan();
 		.version = ICS_VERSION,
 		.mode = mode_name,
 		.sandbox = "off",
@@ -355,6 +415,7 @@ open_export(const char *mode_name)
 		.journal_queue = run.journalist.queue,
 		.config = &run.reload.stats,
 		.evidence = run.journalist.writes_evidence ? &run.journalist.evidence_stats : NULL,
+		.plan = &run.plan_view,
 	};
 	rc = ics_export_open(&run.source);
 	if (rc != 0)
@@ -379,6 +440,10 @@ prepare_control(void)
 	c->journalist = &run.journalist;
 	c->reload = &run.reload;
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
+	c->links = &run.links;
+	c->devices = run.devices;
+	links_open(&run.links, run.devices, run.ports, run.port_views, run.n_devices,
+		   run.watchdog.notify.fd >= 0, run.shared.clock.ns0);
 	run.watchdog.journalist = &run.journalist;
 	run.watchdog.anomalies = &c->anomalies;
 	run.source.watchdog = &run.watchdog.view;
@@ -432,7 +497,10 @@ journal_end(int status)
 	ics_export_conservation(&run.source, &c);
 	ics_anomaly_stats(ics_engine_anomalies(run.engine), &a);
 	ics_journal_add_uint(ev, "status", (uint64_t)status);
-	ics_journal_add_text(ev, "why", atomic_load_explicit(&stop, memory_order_relaxed) ? "signal" : "time is over");
+	ics_journal_add_text(ev, "why",
+			     atomic_load_explicit(&stop, memory_order_relaxed) ? "signal"
+			     : run.links.restart                               ? "a port is back"
+									       : "time is over");
 	ics_journal_add_uint(ev, "uptime_s", run.source.uptime_ns / 1000000000u);
 	ics_journal_add_uint(ev, "frames", c.frames);
 	ics_journal_add_uint(ev, "control", c.control);
@@ -489,6 +557,8 @@ give_away(void)
 		return 0;
 	name_places(&run.sandbox_conf);
 	rc = sandbox_enter(&run.sandbox_conf, &run.sandbox, err);
+	/* By itself DPDK would connect to the system's log for each line. */
+	(void)rte_openlog_stream(stderr);
 	run.source.given_away = &run.sandbox;
 	run.watchdog.denied = &run.sandbox.denied;
 	run.source.sandbox = rc == 0 && run.sandbox.seccomp && run.sandbox.landlock_abi != 0 ? "on" : "in part";
@@ -536,7 +606,7 @@ with_eal(void)
 		control_run(&run.control, &stop);
 		watchdog_stop(&run.watchdog);
 		ran = true;
-		status = summary_print(&run.source, run.control.announce.unprinted) ? 0 : 1;
+		status = summary_print(&run.source, run.control.announce.unprinted) && !run.links.restart ? 0 : 1;
 	}
 	ics_export_close();
 	atomic_store_explicit(&run.shared.stop, true, memory_order_relaxed);
@@ -545,6 +615,7 @@ with_eal(void)
 	if (ran)
 		journal_end(status);
 	for (unsigned i = run.n_devices; i-- > 0;)
+	links_close(&run.links, run.ports);
 		port_close(&run.ports[i]);
 	for (unsigned i = run.n_workers; i-- > 0;)
 		worker_free(run.workers[i]);
@@ -606,6 +677,8 @@ main(int argc, char **argv)
 	if (status == 0)
 		status = make_plan();
 	if (status != 0)
+	if (status == 0 && run.args.plan)
+		return plan_print(&run.facts, &run.plan) != 0;
 		return status;
 	if (start_writers() != 0)
 		return 1;

@@ -21,7 +21,8 @@
 #define BASE_MB 48u
 #define MB (1024u * 1024u)
 
-static void __attribute__((format(printf, 2, 3))) warn(struct plan *p, const char *fmt, ...)
+void
+plan_warn(struct plan *p, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -122,108 +123,213 @@ plan_queues(const struct plan_in *in, struct plan *p)
 			gave = true;
 		}
 	}
+	p->figures.idle_cpus = left;
 	if (left > 0)
-		warn(p, "%u of the %u worker CPUs stay idle: the ports have no more receive queues", left,
-		     in->n_wanted);
+		plan_warn(p,
+			  "%u of the %u worker CPUs stay idle: the ports have no more receive queues; name %u with -w",
+			  left, in->n_wanted, in->n_wanted - left);
 }
 
-/* The least used CPU, on the port's node before any other; of equals the first. */
+/* How far apart nodes are, as libnuma tells it; nodes that are not known are near. */
 static unsigned
-pick(const struct plan_cpu **cpus, const unsigned *used, unsigned n, int node)
+distance(const struct plan_in *in, int a, int b)
+{
+	if (a < 0 || b < 0 || a == b)
+		return PLAN_NEAR;
+	if (a < PLAN_NODES_MAX && b < PLAN_NODES_MAX && in->distance[a][b] > PLAN_NEAR)
+		return in->distance[a][b];
+	return 2 * PLAN_NEAR;
+}
+
+/* What a plan is built of: CPUs that workers may have, and how many threads each has so far. */
+struct site {
+	const struct plan_cpu *cpu[PLAN_CPUS_MAX];
+	unsigned used[PLAN_CPUS_MAX], n;
+	int main_core;
+};
+
+/* Threads on the same physical core, those on the CPU itself left out. */
+static unsigned
+neighbours(const struct site *s, unsigned at)
+{
+	unsigned n = 0;
+
+	if (s->cpu[at]->core < 0)
+		return 0;
+	n += s->main_core == s->cpu[at]->core;
+	for (unsigned i = 0; i < s->n; i++)
+		if (i != at && s->cpu[i]->core == s->cpu[at]->core)
+			n += s->used[i];
+	return n;
+}
+
+/* The least used CPU, the nearest to the port's node, with the fewest threads on its physical core; of equals the first. */
+static unsigned
+pick(const struct plan_in *in, const struct site *s, int node)
 {
 	unsigned best = 0;
 
-	for (unsigned i = 1; i < n; i++) {
-		bool near_i = node < 0 || cpus[i]->node == node, near_best = node < 0 || cpus[best]->node == node;
+	for (unsigned i = 1; i < s->n; i++) {
+		unsigned far_i = distance(in, s->cpu[i]->node, node), far_best = distance(in, s->cpu[best]->node, node);
 
-		if (used[i] < used[best] || (used[i] == used[best] && near_i && !near_best))
+		if (s->used[i] != s->used[best]) {
+			if (s->used[i] < s->used[best])
+				best = i;
+		} else if (far_i != far_best) {
+			if (far_i < far_best)
+				best = i;
+		} else if (neighbours(s, i) < neighbours(s, best)) {
 			best = i;
+		}
 	}
 	return best;
 }
 
-/* Fills worker[] for this control CPU; returns how many work far from their port. */
-static unsigned
+static bool
+is_remote(const struct plan_worker *w)
+{
+	return w->node >= 0 && w->port_node >= 0 && w->node != w->port_node;
+}
+
+static void
+note_sharing(const struct plan_in *in, struct plan *p)
+{
+	const struct plan_cpu *main_cpu = find_cpu(in, p->main_cpu);
+
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct plan_worker *w = &p->worker[i];
+		int core = find_cpu(in, w->cpu)->core;
+
+		w->shared = w->cpu == p->main_cpu;
+		w->smt = core >= 0 && w->cpu != p->main_cpu && main_cpu->core == core;
+		for (unsigned j = 0; j < p->n_workers; j++) {
+			if (i == j)
+				continue;
+			w->shared |= w->cpu == p->worker[j].cpu;
+			w->smt |=
+				core >= 0 && w->cpu != p->worker[j].cpu && find_cpu(in, p->worker[j].cpu)->core == core;
+		}
+	}
+}
+
+/* Fills worker[] for this control CPU; returns what that costs, to be compared with that of others. */
+static uint64_t
 place(const struct plan_in *in, unsigned main_cpu, struct plan *p)
 {
-	static const struct plan_cpu *cpus[PLAN_CPUS_MAX];
-	static unsigned used[PLAN_CPUS_MAX];
-	unsigned n = worker_cpus(in, main_cpu, cpus), remote = 0;
+	static struct site s;
+	uint64_t cost = 0;
 
-	memset(used, 0, sizeof(used));
+	memset(s.used, 0, sizeof(s.used));
+	s.n = worker_cpus(in, main_cpu, s.cpu);
+	s.main_core = find_cpu(in, main_cpu)->core;
 	p->main_cpu = main_cpu;
 	p->n_workers = 0;
 	for (unsigned port = 0; port < in->n_ports; port++) {
 		for (unsigned q = 0; q < p->queues[port]; q++) {
-			unsigned c = pick(cpus, used, n, in->port[port].node);
+			unsigned c = pick(in, &s, in->port[port].node);
 			struct plan_worker *w = &p->worker[p->n_workers];
 
-			used[c]++;
+			/* A thousand threads on one core cost less than one frame that crosses over. */
+			cost += (uint64_t)(distance(in, s.cpu[c]->node, in->port[port].node) - PLAN_NEAR) * 1024 +
+				neighbours(&s, c);
+			s.used[c]++;
 			*w = (struct plan_worker){.lcore = ++p->n_workers,
-						  .cpu = cpus[c]->id,
-						  .node = cpus[c]->node,
+						  .cpu = s.cpu[c]->id,
+						  .node = s.cpu[c]->node,
 						  .port_node = in->port[port].node,
 						  .port = port,
 						  .queue = q};
-			remote += w->node >= 0 && w->port_node >= 0 && w->node != w->port_node;
 		}
 	}
-	for (unsigned i = 0; i < p->n_workers; i++) {
-		p->worker[i].shared = p->worker[i].cpu == main_cpu;
-		for (unsigned j = 0; j < p->n_workers; j++)
-			p->worker[i].shared |= i != j && p->worker[i].cpu == p->worker[j].cpu;
-	}
-	return remote;
+	return cost;
 }
 
-/* The control core takes the lowest CPU that no worker was meant for, of the node where it takes least from the ports. */
+/* The control core takes the lowest CPU that no worker was meant for, of those where it takes least from the workers. */
 static unsigned
 plan_main(const struct plan_in *in, struct plan *p)
 {
-	unsigned best = in->cpu[0].id, best_remote = 0;
-	bool found = false;
+	unsigned best = in->cpu[0].id;
+	uint64_t best_cost = UINT64_MAX;
 
 	for (unsigned i = 0; i < in->n_cpus; i++) {
-		bool first_of_node = true;
-		unsigned remote;
+		uint64_t cost;
 
 		if (is_wanted(in, in->cpu[i].id))
 			continue;
-		for (unsigned j = 0; j < i; j++)
-			first_of_node &= in->cpu[j].node != in->cpu[i].node || is_wanted(in, in->cpu[j].id);
-		if (!first_of_node)
-			continue;
-		remote = place(in, in->cpu[i].id, p);
-		if (!found || remote < best_remote) {
-			found = true;
+		cost = place(in, in->cpu[i].id, p);
+		if (cost < best_cost) {
 			best = in->cpu[i].id;
-			best_remote = remote;
+			best_cost = cost;
 		}
 	}
 	return best;
 }
 
 static void
-warn_places(const struct plan_in *in, struct plan *p)
+warn_place(const struct plan_in *in, struct plan *p, unsigned i)
 {
+	const struct plan_worker *w = &p->worker[i];
+
+	if (w->cpu == p->main_cpu)
+		plan_warn(p, "worker %u shares CPU %u with the control core%s", i, w->cpu,
+			  in->n_cpus == 1 ? ", the only one there is: frames may be missed under load"
+					  : ": leave one CPU out of -w");
+	else if (w->shared)
+		plan_warn(p,
+			  "worker %u shares CPU %u with another worker: frames may be missed under load; give %u CPUs",
+			  i, w->cpu, p->n_workers + 1);
+	else if (w->smt)
+		plan_warn(p,
+			  "worker %u runs on CPU %u, whose physical core another thread of this program uses too: it "
+			  "gets about "
+			  "half of it; give %u cores, or name one CPU a core with -w",
+			  i, w->cpu, p->n_workers + 1);
+	if (is_remote(w))
+		plan_warn(p,
+			  "worker %u runs on NUMA node %d, its port %s is on node %d: every frame crosses over; choose "
+			  "CPUs of "
+			  "node %d with -w",
+			  i, w->node, in->port[w->port].name, w->port_node, w->port_node);
+}
+
+static void
+judge_places(const struct plan_in *in, struct plan *p)
+{
+	note_sharing(in, p);
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		const struct plan_worker *w = &p->worker[i];
 
-		if (w->cpu == p->main_cpu)
-			warn(p, "worker %u shares CPU %u with the control core%s", i, w->cpu,
-			     in->n_cpus == 1 ? ", the only one there is: frames may be missed under load"
-					     : ": leave one CPU out of -w");
-		else if (w->shared)
-			warn(p,
-			     "worker %u shares CPU %u with another worker: frames may be missed under load; give %u "
-			     "CPUs",
-			     i, w->cpu, p->n_workers + 1);
-		if (w->node >= 0 && w->port_node >= 0 && w->node != w->port_node)
-			warn(p,
-			     "worker %u runs on NUMA node %d, its port %s is on node %d: every frame crosses over; "
-			     "choose CPUs of node %d with -w",
-			     i, w->node, in->port[w->port].name, w->port_node, w->port_node);
+		p->figures.remote += is_remote(w);
+		p->figures.shared += w->shared;
+		p->figures.with_control += w->cpu == p->main_cpu;
+		p->figures.smt += w->smt;
+		warn_place(in, p, i);
 	}
+	/* Workers never stop polling but where they share a CPU. */
+	if (in->quota_milli != 0 && in->quota_milli < (p->n_workers + 1) * 1000)
+		plan_warn(p,
+			  "the cgroup may use %u.%02u CPUs, the workers and the control core are %u threads: while it "
+			  "is throttled "
+			  "frames are missed; raise CPUQuota to %u %% or take it away",
+			  in->quota_milli / 1000, in->quota_milli % 1000 / 10, p->n_workers + 1,
+			  (p->n_workers + 1) * 100);
+}
+
+unsigned
+plan_background(const struct plan_in *in, const struct plan *plan, unsigned *out)
+{
+	unsigned n = 0;
+
+	for (unsigned attempt = 0; attempt < 3 && n == 0; attempt++)
+		for (unsigned i = 0; i < in->n_cpus; i++) {
+			bool taken = attempt < 1 && in->cpu[i].id == plan->main_cpu;
+
+			for (unsigned w = 0; w < plan->n_workers; w++)
+				taken |= attempt < 2 && in->cpu[i].id == plan->worker[w].cpu;
+			if (!taken)
+				out[n++] = in->cpu[i].id;
+		}
+	return n;
 }
 
 static int
@@ -233,13 +339,14 @@ plan_memory(const struct plan_in *in, struct plan *p, char err[static PLAN_TEXT_
 
 	for (unsigned i = 0; i < in->n_ports; i++) {
 		p->mbufs[i] = p->queues[i] * MBUFS_PER_QUEUE + in->port[i].extra_mbufs - 1;
-		bytes += PORT_BYTES + (uint64_t)p->mbufs[i] * (in->port[i].data_room + MBUF_OVERHEAD);
+		p->pool_bytes[i] = (uint64_t)p->mbufs[i] * (in->port[i].data_room + MBUF_OVERHEAD);
+		bytes += PORT_BYTES + p->pool_bytes[i];
 	}
 	need = (bytes + bytes / 8) / MB + BASE_MB;
 	p->memory_mb = in->memory_mb != 0 ? in->memory_mb : need;
 	if (in->memory_mb != 0 && in->memory_mb < need)
-		warn(p, "eal.memory_mb is %" PRIu64 ", about %" PRIu64 " are needed: 0 lets the program choose",
-		     in->memory_mb, need);
+		plan_warn(p, "eal.memory_mb is %" PRIu64 ", about %" PRIu64 " are needed: 0 lets the program choose",
+			  in->memory_mb, need);
 	p->hugepages = in->huge_free_mb >= p->memory_mb;
 	if (p->hugepages)
 		return 0;
@@ -251,6 +358,57 @@ plan_memory(const struct plan_in *in, struct plan *p, char err[static PLAN_TEXT_
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static void
+explain_absence(const struct plan_in *in, unsigned cpu, char err[static PLAN_TEXT_LEN])
+{
+	unsigned list[PLAN_CPUS_MAX];
+	char may[96];
+
+	for (unsigned i = 0; i < in->n_cpus; i++)
+		list[i] = in->cpu[i].id;
+	plan_ranges(list, in->n_cpus, may, sizeof(may));
+	switch (cpu < PLAN_CPUS_MAX ? in->absence[cpu] : PLAN_NO_CPU) {
+	case PLAN_OFFLINE:
+		snprintf(err, PLAN_TEXT_LEN,
+			 "-w: CPU %u is offline (echo 1 > /sys/devices/system/cpu/cpu%u/online brings it back); %s may "
+			 "be used",
+			 cpu, cpu, may);
+		break;
+	case PLAN_FORBIDDEN:
+		snprintf(err, PLAN_TEXT_LEN,
+			 "-w: CPU %u is outside of what this process may use, by affinity or cgroup (taskset, "
+			 "AllowedCPUs); %s may be "
+			 "used",
+			 cpu, may);
+		break;
+	default:
+		snprintf(err, PLAN_TEXT_LEN, "-w: there is no CPU %u; %s may be used", cpu, may);
+		break;
+	}
+}
+
+const char *
+plan_ranges(const unsigned *cpu, unsigned n, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(buf, size, "none");
+	for (unsigned i = 0, last; i < n; i = last + 1) {
+		int more;
+
+		for (last = i; last + 1 < n && cpu[last + 1] == cpu[last] + 1; last++)
+			;
+		more = last == i ? snprintf(buf + len, size - len, "%s%u", i == 0 ? "" : ",", cpu[i])
+				 : snprintf(buf + len, size - len, "%s%u-%u", i == 0 ? "" : ",", cpu[i], cpu[last]);
+		if (more < 0 || (size_t)more >= size - len) {
+			strcpy(buf + (size > 5 + len ? len : size - 5), "...");
+			break;
+		}
+		len += (size_t)more;
+	}
+	return buf;
 }
 
 int
@@ -267,9 +425,7 @@ plan_make(const struct plan_in *in, struct plan *out, char err[static PLAN_TEXT_
 	for (unsigned i = 0; i < in->n_wanted; i++) {
 		if (find_cpu(in, in->wanted[i]) != NULL)
 			continue;
-		snprintf(err, PLAN_TEXT_LEN, "CPU %u is not one that this process may use: %u to %u%s", in->wanted[i],
-			 in->cpu[0].id, in->cpu[in->n_cpus - 1].id,
-			 in->cpu[in->n_cpus - 1].id - in->cpu[0].id + 1 == in->n_cpus ? " are" : ", with gaps, are");
+		explain_absence(in, in->wanted[i], err);
 		return -EINVAL;
 	}
 	plan_queues(in, out);
@@ -280,7 +436,7 @@ plan_make(const struct plan_in *in, struct plan *out, char err[static PLAN_TEXT_
 			 PLAN_WORKERS_MAX);
 		return -ERANGE;
 	}
-	place(in, plan_main(in, out), out);
-	warn_places(in, out);
+	(void)place(in, plan_main(in, out), out);
+	judge_places(in, out);
 	return plan_memory(in, out, err);
 }

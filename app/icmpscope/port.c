@@ -32,7 +32,7 @@ make_pool(struct port *p, const struct device *d, const struct plan *plan, unsig
 }
 
 static void
-make_conf(const struct device *d, const struct rte_eth_dev_info *info, unsigned queues, struct rte_eth_conf *c)
+make_conf(const struct device *d, const struct rte_eth_dev_info *info, struct rte_eth_conf *c)
 {
 	const uint64_t wanted = RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_SCATTER;
 
@@ -41,10 +41,6 @@ make_conf(const struct device *d, const struct rte_eth_dev_info *info, unsigned 
 	/* A virtual device would pass the MTU on to the kernel's interface, which is not ours to change. */
 	if (d->kind == DEVICE_PCI && (c->rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER))
 		c->rxmode.mtu = info->max_mtu < MTU_MAX ? info->max_mtu : MTU_MAX;
-	if (queues > 1) {
-		c->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		c->rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IP & info->flow_type_rss_offloads;
-	}
 }
 
 /* AF_XDP wants as many transmit queues as receive queues, memif does not connect without one. Nothing is put in. */
@@ -110,10 +106,17 @@ port_open(struct port *p, const struct device *d, const struct plan *plan, unsig
 	rc = make_pool(p, d, plan, i, err);
 	if (rc != 0)
 		return rc;
-	make_conf(d, &info, *queues, &conf);
+	make_conf(d, &info, &conf);
+	p->rss = rss_choose(&info, *queues, &conf);
+	if (p->rss == PORT_RSS_NONE)
+		*queues = 1;
 	rc = start(p, &conf, &info, *queues, needs_tx(d) ? *queues : 0);
 	if (rc != 0 && !needs_tx(d))
 		rc = start(p, &conf, &info, *queues, *queues);
+	if (rc != 0 && conf.rx_adv_conf.rss_conf.rss_key != NULL) {
+		p->rss = rss_without_key(&conf);
+		rc = start(p, &conf, &info, *queues, needs_tx(d) ? *queues : 0);
+	}
 	if (rc != 0) {
 		snprintf(err, PORT_ERR_LEN, "%.200s: driver %s cannot start it: %s", d->text, info.driver_name,
 			 rte_strerror(-rc));
@@ -157,7 +160,7 @@ port_read(const struct port *p, struct ics_export_port *view)
 		view->no_mbuf = s.rx_nombuf;
 	}
 	if (rte_eth_link_get_nowait(p->id, &link) == 0) {
-		view->link_up = link.link_status == RTE_ETH_LINK_UP;
+		view->link_up = link.link_status == RTE_ETH_LINK_UP && view->link == ICS_LINK_UP;
 		view->link_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "plan.h"
+#include "rss.h"
 
 #include "ics_export.h"
 
@@ -15,6 +16,7 @@ struct port {
 	uint16_t id; /* DPDK's */
 	bool started;
 	struct rte_mempool *pool;
+	enum port_rss rss;
 };
 
 /* Configures and starts row i of the plan. queues: in the plan's number, out what the device has. -errno and err. */

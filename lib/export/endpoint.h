@@ -66,6 +66,9 @@ void tel_worker_table(const struct ics_export_source *src, const char *params, s
 void tel_watchdog(const struct ics_export_source *src, const char *params, struct reply *r);
 /* What the watchdog sees, for /icmpscope/info. */
 void tel_watchdog_add(const struct ics_export_source *src, struct reply *r);
+/* tel_plan.c */
+void tel_plan(const struct ics_export_source *src, const char *params, struct reply *r);
+void tel_plan_table(const struct ics_export_source *src, const char *params, struct reply *r);
 /* tel_port.c */
 void tel_port_list(const struct ics_export_source *src, const char *params, struct reply *r);
 void tel_port_info(const struct ics_export_source *src, const char *params, struct reply *r);

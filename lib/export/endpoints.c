@@ -35,6 +35,8 @@ static const struct endpoint endpoints[] = {
 	DIRECT(worker, "Numbers of the workers", "WORKER"),
 	{"/icmpscope/worker/table", "Columns, with total, next and more. Parameters: START[,COUNT], START a worker",
 	 tel_worker_table, true},
+	{"/icmpscope/plan", "What runs where, memory, and every compromise with its remedy", tel_plan},
+	TABLE(plan, "worker"),
 	FAMILY(port, "Numbers of the ports", "PORT"),
 	TABLE(port, "port"),
 	FAMILY(detector, "Names of the detectors", "NAME"),

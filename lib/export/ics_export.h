@@ -77,11 +77,21 @@ struct ics_export_worker {
 	const struct ics_ring *ring;
 	unsigned port, queue, lcore, cpu;
 	int node;                           /* NUMA node of the CPU, -1 unknown */
+	bool smt; /* another CPU of its physical core runs a thread of this program */
 	int port_node;                      /* of the port */
 	bool shared;                        /* the CPU runs another thread of this program too */
 	const struct ics_sampler *sampler;  /* NULL: off */
 	const struct ics_export_turn *turn; /* NULL: nobody watches */
 };
+
+enum ics_link_state {
+	ICS_LINK_UP,
+	ICS_LINK_DOWN,
+	ICS_LINK_GONE,     /* there is no such interface any more, or the card was pulled */
+	ICS_LINK_REPLACED, /* another interface has its name */
+};
+/* "up" */
+const char *ics_link_name(enum ics_link_state link);
 
 struct ics_export_port {
 	const char *device; /* as the operator wrote it */
@@ -95,6 +105,24 @@ struct ics_export_port {
 	uint64_t rx_packets, rx_bytes, missed, errors, no_mbuf;
 	uint64_t capture_frames; /* frames in a capture that is played once; 0 otherwise */
 	bool capture_read;
+	enum ics_link_state link;
+	uint64_t link_ups, link_downs, link_since_ns; /* how often it came back and went, and when last; wall clock */
+};
+
+/* Where everything was put, and what is a compromise. */
+#define ICS_EXPORT_WARNINGS_MAX 32
+#define ICS_EXPORT_PORTS_MAX 16
+struct ics_export_plan {
+	char cpus[64], background[64];           /* "0-3,6": that may be used; of threads besides workers and control core */
+	uint64_t ring_bytes, worker_bytes;       /* of a worker: its rings; all that it owns */
+	unsigned remote, shared, with_control;   /* workers far from their port; on a CPU with others; with the control core */
+	unsigned smt;                            /* workers on a physical core with others */
+	unsigned idle_cpus, queues_lacking;      /* CPUs without a queue; queues that the devices do not have */
+	unsigned quota_milli;                    /* CPU time of the cgroup, 1000 a CPU; 0: no limit */
+	unsigned buffers[ICS_EXPORT_PORTS_MAX];  /* by port */
+	uint64_t pool_bytes[ICS_EXPORT_PORTS_MAX];
+	unsigned n_warnings;
+	const char *warning[ICS_EXPORT_WARNINGS_MAX];
 };
 
 /* Settings: how often they came into force, counting the start. */
@@ -129,6 +157,7 @@ struct ics_export_source {
 	const struct ics_state_restored *restored; /* what came back at the start; NULL: nothing */
 	const struct ics_journal_stats *journal;   /* of the writer; NULL: no journal is written */
 	const struct ics_journal_queue *journal_queue;
+	const struct ics_export_plan *plan;        /* NULL: nothing is known of it */
 	const struct ics_export_config *config;    /* NULL: they are as at the start */
 	const struct ics_evidence_stats *evidence; /* NULL: no evidence is written */
 	void (*read_ports)(void *ctx);             /* brings ports[] up to date; NULL: they are */

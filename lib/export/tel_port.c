@@ -2,9 +2,18 @@
 #include "endpoint.h"
 
 static const struct reply_column columns[] = {
-	{"port", false},     {"device", true},  {"driver", true},  {"link_up", false}, {"rx_packets", false},
-	{"rx_bytes", false}, {"missed", false}, {"errors", false}, {"no_mbuf", false},
+	{"port", false},     {"device", true},      {"driver", true},         {"link_up", false}, {"rx_packets", false},
+	{"rx_bytes", false}, {"missed", false},     {"errors", false},        {"no_mbuf", false}, {"link", true},
+	{"link_ups", false}, {"link_downs", false}, {"link_since_ns", false},
 };
+
+const char *
+ics_link_name(enum ics_link_state link)
+{
+	static const char *const names[] = {"up", "down", "gone", "replaced"};
+
+	return (unsigned)link < ICS_ARRAY_LEN(names) ? names[link] : "?";
+}
 
 void
 tel_port_list(const struct ics_export_source *src, const char *params, struct reply *r)
@@ -37,6 +46,10 @@ tel_port_info(const struct ics_export_source *src, const char *params, struct re
 		reply_uint(r, "numa_node", (uint64_t)p->node);
 	reply_uint(r, "queues", p->queues);
 	reply_uint(r, "link_up", p->link_up);
+	reply_text(r, "link", "%s", ics_link_name(p->link));
+	reply_uint(r, "link_ups", p->link_ups);
+	reply_uint(r, "link_downs", p->link_downs);
+	reply_uint(r, "link_since_ns", p->link_since_ns);
 	reply_uint(r, "link_mbps", p->link_mbps);
 	reply_uint(r, "rx_packets", p->rx_packets);
 	reply_uint(r, "rx_bytes", p->rx_bytes);
@@ -70,6 +83,10 @@ tel_port_table(const struct ics_export_source *src, const char *params, struct r
 		reply_cell(r, p->missed);
 		reply_cell(r, p->errors);
 		reply_cell(r, p->no_mbuf);
+		reply_cell_text(r, "%s", ics_link_name(p->link));
+		reply_cell(r, p->link_ups);
+		reply_cell(r, p->link_downs);
+		reply_cell(r, p->link_since_ns);
 		if (!reply_row_end(r))
 			break;
 	}
