@@ -19,17 +19,19 @@ PATIENCE_S = 60
 class Scope:
     made = 0
 
-    def __init__(self, *args, ns=None, timeout=PATIENCE_S):
-        """args: as on the command line; ns: name of a network namespace to run in."""
+    def __init__(self, *args, ns=None, timeout=PATIENCE_S, env=None, after=None):
+        """args: as on the command line; ns: name of a network namespace to run in; env: more of the environment; after: one
+        that was killed, whose prefix and directory it takes over as they are."""
         Scope.made += 1
-        self.prefix = f"icsdts{os.getpid()}x{Scope.made}"
+        self.prefix = after.prefix if after else f"icsdts{os.getpid()}x{Scope.made}"
         # Short, because the path of a socket holds 107 characters at most.
-        self.dir = Path(tempfile.mkdtemp(prefix="ics-", dir="/tmp"))
+        self.dir = after.dir if after else Path(tempfile.mkdtemp(prefix="ics-", dir="/tmp"))
         self.log = self.dir / "log"
         self.telemetry = None
+        self.may_be_refused = False  # a system call that the sandbox forbids
         argv = ["ip", "netns", "exec", ns] if ns else []
         argv += [str(program("icmpscope")), "--set", f"eal.file_prefix={self.prefix}", *map(str, args)]
-        env = dict(os.environ, RUNTIME_DIRECTORY=str(self.dir))
+        env = dict(os.environ, RUNTIME_DIRECTORY=str(self.dir), **(env or {}))
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
         try:
@@ -92,6 +94,13 @@ class Scope:
             out.append(a)
         return out
 
+    def kill(self):
+        """Without a chance to clean up: what it leaves behind stays for the next one."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        self.telemetry.close()
+        self.telemetry = None
+
     def stop(self, check=True, timeout=PATIENCE_S):
         """As Ctrl-C does; icmpscope must end by itself with status 0."""
         if self.telemetry is not None:
@@ -106,10 +115,12 @@ class Scope:
             self.process.wait(5)
             if check:
                 raise AssertionError(f"icmpscope did not end within {timeout} s of SIGINT:\n{self.output()}") from None
-        text = self.output() if self.log.exists() else ""
+        text = self.last_output = self.output() if self.log.exists() else ""
+        self.socket_left = (self.dir / "dpdk" / self.prefix / "dpdk_telemetry.v2").exists()
         shutil.rmtree(self.dir, ignore_errors=True)
         if check:
             assert self.process.returncode == 0, f"icmpscope ended with {self.process.returncode}:\n{text}"
+            assert self.may_be_refused or "the sandbox refused" not in text, text
 
     def __enter__(self):
         return self

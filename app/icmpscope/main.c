@@ -237,6 +237,7 @@ prepare_shared(void)
 	run.shared.known.seed = random[1];
 	run.shared.ring_urgent = c->worker.ring_urgent;
 	run.shared.ring_bulk = c->worker.ring_bulk;
+	run.shared.idle = c->worker.idle;
 	run.shared.decode = c->decode;
 	run.shared.validate.link_mtu = c->detect.link_mtu;
 	run.shared.sample = c->sample.enable;
@@ -262,7 +263,6 @@ prepare_shared(void)
 	return 0;
 }
 
-static int
 /* What the device has, and what it makes of several queues. */
 static void
 note_queues(unsigned i, unsigned queues)
@@ -289,6 +289,7 @@ note_queues(unsigned i, unsigned queues)
 		say_warning(p->warning[k]);
 }
 
+static int
 open_ports(void)
 {
 	char err[PORT_ERR_LEN];
@@ -357,7 +358,6 @@ start_workers(void)
 	return 0;
 }
 
-static int
 /* For telemetry: what was planned, and what became of it. */
 static void
 describe_plan(void)
@@ -388,12 +388,13 @@ describe_plan(void)
 		v->warning[v->n_warnings] = p->warning[v->n_warnings];
 }
 
+static int
 open_export(const char *mode_name)
 {
 	int rc;
 
-	run.source = (struct ics_export_source){
 	describe_plan();
+	run.source = (struct ics_export_source){
 		.version = ICS_VERSION,
 		.mode = mode_name,
 		.sandbox = "off",
@@ -414,8 +415,8 @@ open_export(const char *mode_name)
 		.journal = run.journalist.journal != NULL ? &run.journalist.stats : NULL,
 		.journal_queue = run.journalist.queue,
 		.config = &run.reload.stats,
-		.evidence = run.journalist.writes_evidence ? &run.journalist.evidence_stats : NULL,
 		.plan = &run.plan_view,
+		.evidence = run.journalist.writes_evidence ? &run.journalist.evidence_stats : NULL,
 	};
 	rc = ics_export_open(&run.source);
 	if (rc != 0)
@@ -439,11 +440,11 @@ prepare_control(void)
 	c->keeper = &run.keeper;
 	c->journalist = &run.journalist;
 	c->reload = &run.reload;
-	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	c->links = &run.links;
 	c->devices = run.devices;
 	links_open(&run.links, run.devices, run.ports, run.port_views, run.n_devices,
 		   run.watchdog.notify.fd >= 0, run.shared.clock.ns0);
+	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	run.watchdog.journalist = &run.journalist;
 	run.watchdog.anomalies = &c->anomalies;
 	run.source.watchdog = &run.watchdog.view;
@@ -556,9 +557,9 @@ give_away(void)
 	if (mode == ICS_SANDBOX_OFF)
 		return 0;
 	name_places(&run.sandbox_conf);
-	rc = sandbox_enter(&run.sandbox_conf, &run.sandbox, err);
 	/* By itself DPDK would connect to the system's log for each line. */
 	(void)rte_openlog_stream(stderr);
+	rc = sandbox_enter(&run.sandbox_conf, &run.sandbox, err);
 	run.source.given_away = &run.sandbox;
 	run.watchdog.denied = &run.sandbox.denied;
 	run.source.sandbox = rc == 0 && run.sandbox.seccomp && run.sandbox.landlock_abi != 0 ? "on" : "in part";
@@ -614,8 +615,8 @@ with_eal(void)
 	keeper_stop(&run.keeper, run.engine);
 	if (ran)
 		journal_end(status);
-	for (unsigned i = run.n_devices; i-- > 0;)
 	links_close(&run.links, run.ports);
+	for (unsigned i = run.n_devices; i-- > 0;)
 		port_close(&run.ports[i]);
 	for (unsigned i = run.n_workers; i-- > 0;)
 		worker_free(run.workers[i]);
@@ -676,9 +677,9 @@ main(int argc, char **argv)
 	status = check_devices();
 	if (status == 0)
 		status = make_plan();
-	if (status != 0)
 	if (status == 0 && run.args.plan)
 		return plan_print(&run.facts, &run.plan) != 0;
+	if (status != 0)
 		return status;
 	if (start_writers() != 0)
 		return 1;

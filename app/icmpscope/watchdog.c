@@ -245,6 +245,8 @@ watch(void *watchdog)
 {
 	struct watchdog *w = watchdog;
 
+	/* In the sandbox only a thread itself can change its name. */
+	pthread_setname_np(pthread_self(), "watchdog");
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		look(w, clock_of(CLOCK_MONOTONIC));
 		nanosleep(&(struct timespec){.tv_nsec = CHECK_NS}, NULL);
