@@ -37,10 +37,10 @@ def get(url, accept=None, timeout=60):
 
 
 @contextlib.contextmanager
-def running(path):
+def running(path, *args, port=None):
     """An exporter over the socket at path; gives its base URL."""
-    port = free_port()
-    p = subprocess.Popen([str(program("icmpscope-exporter")), "--listen", f"127.0.0.1:{port}", "--socket", str(path)],
+    port = port or free_port()
+    p = subprocess.Popen([str(program("icmpscope-exporter")), "--listen", f"127.0.0.1:{port}", "--socket", str(path), *args],
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert p.stdout.readline().startswith("icmpscope-exporter "), p.poll()

@@ -113,15 +113,15 @@ function say(id, text) {
 }
 
 // New findings are told once, the first document only in numbers.
-function announce(doc) {
+function announce(doc, back) {
 	const open = new Map(doc.anomalies.list.map((a) => [a.id, a]));
 	if (state.known) {
 		const fresh = [...open.values()].filter((a) => !state.known.has(a.id));
 		const text = fresh.slice(0, 3).map((a) => `New ${word[a.severity]}: ${words(a.name)} on ${a.where}.`).join(' ') + (fresh.length > 3 ? ` And ${fresh.length - 3} more.` : '');
 		if (fresh.length)
 			say(fresh.some((a) => a.severity === 'critical') ? 'assertive' : 'polite', text);
-	} else if (doc.anomalies.open) {
-		say('polite', `${plural(doc.anomalies.open, 'open finding')}.`);
+	} else {
+		say('polite', `${back ? 'The connection is back. ' : ''}${doc.anomalies.open ? plural(doc.anomalies.open, 'open finding') : 'No open finding'}.`);
 	}
 	state.known = state.known || new Set();
 	for (const id of open.keys())
@@ -130,7 +130,8 @@ function announce(doc) {
 
 function onReply(reply) {
 	const doc = reply.state;
-	if (state.lostMs || (state.connection && !state.connection.ok && reply.connection.ok))
+	const back = Boolean(state.lostMs || (state.connection && !state.connection.ok && reply.connection.ok));
+	if (back)
 		say('polite', 'The connection is back.');
 	if (!reply.connection.ok && (!state.connection || state.connection.ok))
 		say('assertive', 'icmpscope does not answer.');
@@ -147,7 +148,7 @@ function onReply(reply) {
 		if (state.doc && state.doc.info.started !== doc.info.started)
 			state.known = null;
 		state.doc = doc;
-		announce(doc);
+		announce(doc, back);
 	}
 	draw();
 }

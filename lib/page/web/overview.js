@@ -56,13 +56,14 @@ export function verdict(doc, rates) {
 		h('dl', { class: 'tiles' }, tiles.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))));
 }
 
-function segment(x, doc) {
+// brief: one of many.
+function segment(x, doc, brief) {
 	const gateways = x.default_routers === 0 ? (x.routers ? 'no gateway left' : 'no gateway seen') : plural(x.default_routers, 'gateway');
 	const findings = doc.kind === 'report' ? x.findings : x.open;
 	return h('li', { class: x.health, 'data-key': `segment ${x.id}` },
 		h('div', { class: 'name' }, icon(x.health), h('span', {}, x.where), h('span', { class: 'unseen' }, `: ${x.health}`)),
-		h('p', {}, h('span', { class: x.default_routers === 0 && x.routers ? 't-critical' : null }, gateways), `, ${plural(x.hosts, 'host')}, ${plural(x.bindings, 'address', 'addresses')}`),
-		h('p', { class: 'soft' }, findings ? `${plural(findings, 'finding')} · ` : '', `${count(x.messages)} messages`, doc.kind === 'live' && ` · MLD ${rate(x.mld_pps)}/s`));
+		brief ? h('p', {}, gateways, findings ? h('span', { class: 'soft' }, `, ${plural(findings, 'finding')}`) : '') : h('p', {}, h('span', { class: x.default_routers === 0 && x.routers ? 't-critical' : null }, gateways), `, ${plural(x.hosts, 'host')}, ${plural(x.bindings, 'address', 'addresses')}`),
+		!brief && h('p', { class: 'soft' }, findings ? `${plural(findings, 'finding')} · ` : '', `${count(x.messages)} messages`, doc.kind === 'live' && ` · MLD ${rate(x.mld_pps)}/s`));
 }
 
 export function segments(doc) {
@@ -70,6 +71,6 @@ export function segments(doc) {
 	return h('section', { class: 'card', 'aria-labelledby': 'segments', 'data-key': 'segments' },
 		h('h2', { id: 'segments' }, 'Segments'),
 		h('p', { class: 'soft row small' }, ['critical', 'warn', 'info', 'ok'].filter((k) => all[k]).map((k) => badge(k, `${count(all[k])} ${{ critical: 'critical', warn: 'with warnings', info: 'with notes', ok: 'well' }[k]}`, h))),
-		all.list.length ? h('ul', { class: 'segments' }, all.list.map((x) => segment(x, doc))) : h('p', { class: 'empty' }, 'No segment yet: nothing of ND or MLD was seen.'),
+		all.list.length ? h('ul', { class: all.list.length > 12 ? 'segments many' : 'segments' }, all.list.map((x) => segment(x, doc, all.list.length > 12))) : h('p', { class: 'empty' }, 'No segment yet: nothing of ND or MLD was seen.'),
 		left > 0 && h('p', { class: 'soft' }, `and ${count(left)} more, none of them worse than these${doc.kind === 'live' ? ' (Tables, below, has all)' : ''}.`));
 }
