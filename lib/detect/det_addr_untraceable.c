@@ -236,12 +236,11 @@ count_source(struct ics_detector *d, struct source *src, uint64_t now_ns)
 		e->first_ns = src->first_ns;
 		e->checked_ns = now_ns;
 		e->muted = true;
-		e->ep.a->first_ns = now_ns - ics_model_clock(d->model)->offset_ns;
 	}
 	e->muted &= ics_detect_is_muted(d, &seg->key, &src->addr, &src->mac);
 	show_address(e, &src->addr);
 	set_share(d, e, n, now_ns);
-	e->ep.a->last_ns = now_ns - ics_model_clock(d->model)->offset_ns;
+	ics_episode_last_now(&e->ep);
 	e->ep.a->count++;
 	if (src->frame_no != 0 && e->ep.a->n_frames < ICS_ANOMALY_FRAMES_MAX)
 		e->ep.a->frame_no[e->ep.a->n_frames++] = src->frame_no;

@@ -313,7 +313,7 @@ judge_waiting(struct ics_detector *d, const struct waiting *w, uint64_t now_ns)
 		return;
 	take_in(d, seg, e, h, NULL, now_ns);
 	if (e->ep.a->count == 0) {
-		e->ep.a->first_ns = e->ep.a->last_ns = now_ns - ics_model_clock(d->model)->offset_ns;
+		ics_episode_last_now(&e->ep);
 		e->ep.a->count = 1;
 	}
 	ics_episode_refresh(&e->ep, signature_of(e));

@@ -205,7 +205,6 @@ look(struct watch *w, uint64_t now_ns)
 	if (e == NULL)
 		return;
 	ics_subject_set_text(e->ep.a, "segment", "%u", w->seg->id);
-	e->ep.a->first_ns = e->ep.a->last_ns = now_ns - ics_model_clock(d->model)->offset_ns;
 	e->ep.a->count = 1; /* no message made it, but their absence */
 	e->watch = w;
 	e->hosts = hosts > w->hosts_before ? hosts : w->hosts_before;

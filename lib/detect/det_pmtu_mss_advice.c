@@ -123,9 +123,7 @@ show(struct ics_detector *d, struct episode *e)
 	const struct ics_clock *clock = ics_model_clock(d->model);
 
 	e->last_ns = clock->now_ns;
-	if (e->ep.a->first_ns == 0)
-		e->ep.a->first_ns = clock->now_ns - clock->offset_ns;
-	e->ep.a->last_ns = clock->now_ns - clock->offset_ns;
+	ics_episode_last_now(&e->ep);
 	e->ep.a->count++;
 	ics_episode_refresh(&e->ep,
 			    e->mtu | (uint64_t)e->muted << 32 | (uint64_t)e->by_hole << 33 | (uint64_t)e->fars << 34);

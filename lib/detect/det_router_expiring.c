@@ -220,10 +220,8 @@ raise_stage(struct ics_detector *d, struct watch *w, uint64_t now_ns)
 		e = (struct episode *)ics_episode_open(d, seg, &w->key.addr, ics_detect_was_known(&w->r, now_ns));
 		if (e == NULL)
 			return;
-		/* Silence has no frame: it began with the latest RA. */
-		e->ep.a->first_ns = now_ns - ics_model_clock(d->model)->offset_ns;
 	}
-	e->ep.a->last_ns = now_ns - ics_model_clock(d->model)->offset_ns;
+	ics_episode_last_now(&e->ep);
 	e->ep.a->count++;
 	e->r = w->r;
 	e->stage = w->stage;

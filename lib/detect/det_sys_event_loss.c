@@ -128,9 +128,8 @@ on_loss(struct ics_detector *d, const struct ics_loss *loss)
 			return;
 		e->muted = true;
 		e->ep.interval_ns = 10 * NS_PER_S;
-		e->ep.a->first_ns = clock->now_ns - clock->offset_ns;
 	}
-	e->ep.a->last_ns = clock->now_ns - clock->offset_ns;
+	ics_episode_last_now(&e->ep);
 	e->last_ns = clock->now_ns;
 	for (unsigned k = 0; k < ICS_DROP_COUNT; k++)
 		e->lost[k] += loss->lost[k];

@@ -125,7 +125,9 @@ struct ics_ip ics_episode_key_of_mac(const struct ics_mac *mac);
  * anything but a count changed) is new, else within interval_ns.
  */
 void ics_episode_update(struct ics_episode *ep, const struct ics_msg *msg, uint64_t signature);
-/* The same without a message. */
+/* It lasts until now, in packet time, which may have been set back since: for findings that no message makes. */
+void ics_episode_last_now(struct ics_episode *ep);
+/* The same as ics_episode_update() without a message. */
 void ics_episode_refresh(struct ics_episode *ep, uint64_t signature);
 /* The same for copies without frame: those of the finding's latest frame are counted already, others are here. */
 void ics_episode_add_copies(struct ics_episode *ep, const struct ics_record *rec, uint64_t signature);

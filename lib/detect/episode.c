@@ -95,6 +95,15 @@ find_newcomer(struct ics_detector *d)
 	return best;
 }
 
+/* That of the records, which the model's own clock leaves when captures jump. */
+static uint64_t
+packet_time(const struct ics_detector *d)
+{
+	const struct ics_clock *clock = ics_model_clock(d->model);
+
+	return clock->now_ns - clock->offset_ns;
+}
+
 static struct ics_episode *
 open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ip *addr, bool established,
 	     const char *what, const char *text)
@@ -128,7 +137,7 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct
 	a->rfc = d->info.rfc;
 	a->segment = seg->key;
 	/* Of findings that no message begins. */
-	a->first_ns = a->last_ns = ics_model_clock(d->model)->now_ns - ics_model_clock(d->model)->offset_ns;
+	a->first_ns = a->last_ns = packet_time(d);
 	ics_subject_set_text(a, what, "%s", text);
 	ics_detect_mark_lossy(d, a);
 	d->info.fired++;
@@ -167,6 +176,15 @@ ics_episode_key_of_mac(const struct ics_mac *mac)
 
 	memcpy(key.b + 10, mac->b, 6);
 	return key;
+}
+
+void
+ics_episode_last_now(struct ics_episode *ep)
+{
+	uint64_t now_ns = packet_time(ep->det);
+
+	if (now_ns > ep->a->last_ns)
+		ep->a->last_ns = now_ns;
 }
 
 void
