@@ -90,6 +90,7 @@ int ctl_counters(int argc, char **argv);
 int ctl_reasons(int argc, char **argv);
 int ctl_anomalies(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
+int ctl_plan(int argc, char **argv);
 int ctl_top(int argc, char **argv);
 int ctl_evidence(int argc, char **argv);
 int ctl_fleet(int argc, char **argv);

@@ -122,7 +122,7 @@ static const struct view views[] = {
 	 {{"port", "PORT", CTL_NUMBER, false},
 	  {"device", "DEVICE", CTL_TEXT, true},
 	  {"driver", "DRIVER", CTL_TEXT, true},
-	  {"link_up", "LINK", CTL_YES, false},
+	  {"link", "LINK", CTL_TEXT, false},
 	  {"rx_packets", "PACKETS", CTL_NUMBER, false},
 	  {"missed", "MISSED", CTL_NUMBER, false},
 	  {"errors", "ERRORS", CTL_NUMBER, false},

@@ -37,6 +37,7 @@ static const struct {
 	 NULL},
 	{"workers", PAGE_ARGS, "what each worker does and loses", ctl_family, CTL_OPT_PAGE, NULL},
 	{"ports", PAGE_ARGS, "what each port received and lost", ctl_family, CTL_OPT_PAGE, NULL},
+	{"plan", "[--json]", "which CPU does what, memory, and every compromise", ctl_plan, 0, NULL},
 	{"detectors", PAGE_ARGS, "what is looked for, and what is not assessed", ctl_family, CTL_OPT_PAGE, NULL},
 	{"history", "ADDRESS|MAC [--at TIME] [--file FILE] [--json]", "who had an address when, what a MAC had when",
 	 ctl_history, 0, ctl_history_help},

@@ -86,9 +86,10 @@ print_status(const json_t *info, const struct open_count *open)
 
 	printf("icmpscope %s, %s, up %s\n", ics_client_text(info, "version"), ics_client_text(info, "mode"),
 	       span(ics_client_uint(info, "uptime_s"), a));
-	printf("Seen      %s frames, %s control messages on %s port(s)\n",
+	printf("Seen      %s frames, %s control messages on %s port(s)%s\n",
 	       ctl_grouped(ics_client_uint(info, "frames"), a), ctl_grouped(ics_client_uint(info, "control"), b),
-	       ctl_grouped(ics_client_uint(info, "ports"), c));
+	       ctl_grouped(ics_client_uint(info, "ports"), c),
+	       ics_client_uint(info, "ports_down") > 0 ? ", NOT ALL OF THEM UP" : "");
 	if (before == 0)
 		printf("Lost      nothing before the workers");
 	else
@@ -153,6 +154,9 @@ judge(const struct ctl_options *o, const json_t *info, const struct open_count *
 		return CHECK_CRITICAL;
 	if (o->crit != UINT64_MAX ? all >= o->crit : n->of[ICS_SEV_CRITICAL] > 0)
 		return CHECK_CRITICAL;
+	/* Whatever happens there is not seen. */
+	if (ics_client_uint(info, "ports_down") > 0)
+		return CHECK_WARNING;
 	if (o->warn != UINT64_MAX ? all >= o->warn : n->of[ICS_SEV_WARN] > 0)
 		return CHECK_WARNING;
 	return CHECK_OK;
@@ -176,13 +180,13 @@ ctl_check(int argc, char **argv)
 		printf("ICMPSCOPE UNKNOWN - no icmpscope answers at %s\n", c.path);
 	} else {
 		verdict = judge(&o, info, &n);
-		printf("ICMPSCOPE %s - %" PRIu64 " critical, %" PRIu64 " warnings open%s%s, %" PRIu64
+		printf("ICMPSCOPE %s - %" PRIu64 " critical, %" PRIu64 " warnings open%s%s, %s%" PRIu64
 		       " frames, %" PRIu64 " lost | critical=%" PRIu64 " warning=%" PRIu64 " frames=%" PRIu64
 		       "c lost=%" PRIu64 "c dropped=%" PRIu64 "c\n",
 		       words[verdict], n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN], n.worst[0] != '\0' ? ": " : "",
-		       n.worst, ics_client_uint(info, "frames"), lost_before(info), n.of[ICS_SEV_CRITICAL],
-		       n.of[ICS_SEV_WARN], ics_client_uint(info, "frames"), lost_before(info),
-		       ics_client_uint(info, "dropped"));
+		       n.worst, ics_client_uint(info, "ports_down") > 0 ? "a port is down, " : "",
+		       ics_client_uint(info, "frames"), lost_before(info), n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN],
+		       ics_client_uint(info, "frames"), lost_before(info), ics_client_uint(info, "dropped"));
 	}
 	json_decref(info);
 	ics_client_close(&c);

@@ -34,15 +34,17 @@ add_conservation(const struct ics_export_source *src, struct reply *r)
 static void
 add_ports(const struct ics_export_source *src, struct reply *r)
 {
-	uint64_t missed = 0, errors = 0, no_mbuf = 0, left = 0;
+	uint64_t missed = 0, errors = 0, no_mbuf = 0, left = 0, down = 0;
 
 	for (unsigned i = 0; i < src->n_ports; i++) {
 		missed += src->ports[i].missed;
 		errors += src->ports[i].errors;
 		no_mbuf += src->ports[i].no_mbuf;
+		down += src->ports[i].link != ICS_LINK_UP;
 		left += src->ports[i].capture_frames != 0 && !src->ports[i].capture_read;
 	}
 	reply_uint(r, "ports", src->n_ports);
+	reply_uint(r, "ports_down", down);
 	reply_uint(r, "workers", src->n_workers);
 	reply_uint(r, "missed", missed);
 	reply_uint(r, "errors", errors);

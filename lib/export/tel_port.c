@@ -56,6 +56,10 @@ tel_port_info(const struct ics_export_source *src, const char *params, struct re
 	reply_uint(r, "missed", p->missed);
 	reply_uint(r, "errors", p->errors);
 	reply_uint(r, "no_mbuf", p->no_mbuf);
+	if (src->plan != NULL && i < ICS_EXPORT_PORTS_MAX) {
+		reply_uint(r, "buffers", src->plan->buffers[i]);
+		reply_uint(r, "pool_bytes", src->plan->pool_bytes[i]);
+	}
 	if (p->capture_frames != 0) {
 		reply_uint(r, "capture_frames", p->capture_frames);
 		reply_uint(r, "capture_read", p->capture_read);
