@@ -317,6 +317,23 @@ slot_of(struct state *st, uint64_t hash, uint32_t sec)
 	return s;
 }
 
+static uint64_t
+hash_of(const struct ics_detector *d, uint32_t segment, const struct ics_mac *mac)
+{
+	struct key id = {segment, *mac};
+
+	return ics_hash(&id, sizeof(id), d->seed);
+}
+
+static void
+on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *smac)
+{
+	const struct state *st = d->state;
+	struct ics_mac mac = ics_mac_from(smac);
+
+	__builtin_prefetch(&st->slot[hash_of(d, segment, &mac) % (SLOTS / 2) * 2], 1);
+}
+
 /* How many messages a second nobody wonders about: after a query, those that its groups need, within reason. */
 static uint32_t
 limit_of(const struct ics_detector *d, uint32_t segment, const struct ics_host *h, uint64_t now_ns)
@@ -444,8 +461,7 @@ judge(struct ics_detector *d, const struct ics_segment *seg, const struct ics_ma
 	uint64_t now = ics_model_clock(d->model)->now_ns;
 	uint32_t sec = (uint32_t)(now / NS_PER_S), rate = 0, limit = RATE, per_s;
 	unsigned factor = ics_model_feed_factor(d->model, seg->id);
-	struct key id = {seg->id, *mac};
-	struct slot *s = slot_of(st, ics_hash(&id, sizeof(id), d->seed), sec);
+	struct slot *s = slot_of(st, hash_of(d, seg->id, mac), sec);
 	struct ics_ip key = ics_episode_key_of_mac(mac);
 	struct episode *e = (struct episode *)ics_episode_find(d, seg->id, &key);
 	const struct ics_host *h;
@@ -720,6 +736,7 @@ const struct ics_detector_ops ics_det_mld_report_storm = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.ahead = on_ahead,
 	.copies = on_copies,
 	.data = on_data,
 	.render = render,

@@ -63,7 +63,7 @@ struct copy {
 };
 
 struct state {
-	struct slot slot[SLOTS];
+	_Alignas(64) struct slot slot[SLOTS];
 	struct segment_rate segment[ICS_SEGMENTS_MAX];
 	struct copy copy[COPIES];
 };
@@ -478,8 +478,12 @@ on_timer(struct ics_detector *d, struct ics_episode *ep, uint64_t now_ns)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct state));
-	return d->state == NULL ? -ENOMEM : 0;
+	/* Each pair on a line of its own. */
+	d->state = aligned_alloc(64, sizeof(struct state));
+	if (d->state == NULL)
+		return -ENOMEM;
+	memset(d->state, 0, sizeof(struct state));
+	return 0;
 }
 
 static void

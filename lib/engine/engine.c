@@ -12,6 +12,8 @@
 /* Records between two steps of prefetching: what is asked for at one step has come by the next. */
 #define STEP_AHEAD 3
 #define AHEAD_MAX 16
+/* Records before the first step at which they are asked for themselves: they come from another core's cache. */
+#define FETCH_AHEAD 6
 _Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
@@ -143,6 +145,14 @@ ics_engine_feed(struct ics_engine *e, const struct ics_record *rec, struct ics_v
 	ics_detectors_message(e->detectors, &msg, &change);
 }
 
+static inline void
+fetch(const struct ics_engine_item *item)
+{
+	__builtin_prefetch(item->rec);
+	__builtin_prefetch(item->frame.p);
+	__builtin_prefetch(item->frame.p + 64);
+}
+
 static void
 look_ahead(struct ics_engine *e, unsigned step, const struct ics_engine_item *item, struct ics_ahead *ahead)
 {
@@ -157,9 +167,13 @@ ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items,
 {
 	struct ics_ahead ahead[AHEAD_MAX];
 
+	for (unsigned i = 0; i < FETCH_AHEAD && i < n; i++)
+		fetch(&items[i]);
 	for (unsigned i = 0; i < n + ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD; i++) {
 		unsigned at = i;
 
+		if (i + FETCH_AHEAD < n)
+			fetch(&items[i + FETCH_AHEAD]);
 		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++, at -= STEP_AHEAD)
 			if (at < n)
 				look_ahead(e, step, &items[at], &ahead[at % AHEAD_MAX]);

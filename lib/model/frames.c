@@ -107,20 +107,46 @@ tag_of(uint64_t hash)
 	return (uint32_t)hash | 1;
 }
 
+static unsigned
+victim_of(const struct set *s, uint64_t now_ns)
+{
+	uint32_t now = ICS_COARSE(now_ns), best_age = 0;
+	unsigned best = 0;
+
+	for (unsigned w = 0; w < WAYS; w++) {
+		uint32_t age = s->used[w] == 0 ? UINT32_MAX : now - s->used[w];
+
+		if (age <= ICS_FRAME_AGE_NS / ICS_COARSE_NS && (s->repeats >> w & 1))
+			age = 0;
+		if (age >= best_age) {
+			best_age = age;
+			best = w;
+		}
+	}
+	return best;
+}
+
 void
 ics_frames_prefetch(const struct ics_model *m, unsigned step, uint64_t hash)
 {
 	const struct set *s = &m->frames->set[set_of(hash)];
 
+	const char *e;
+	unsigned way;
+
 	if (step == 0) {
-		__builtin_prefetch(s);
+		__builtin_prefetch(s, 1);
+		__builtin_prefetch(&s->repeats, 1);
 		return;
 	}
-	for (unsigned w = 0; w < WAYS; w++)
-		if (s->tag[w] == tag_of(hash)) {
-			__builtin_prefetch(&m->frames->entry[set_of(hash)][w], 1);
-			__builtin_prefetch((char *)&m->frames->entry[set_of(hash)][w] + 64, 1);
-		}
+	for (way = 0; way < WAYS && s->tag[way] != tag_of(hash); way++)
+		;
+	if (way == WAYS)
+		way = victim_of(s, m->clock.now_ns);
+	e = (const char *)&m->frames->entry[set_of(hash)][way];
+	__builtin_prefetch(e, 1);
+	__builtin_prefetch(e + 64, 1);
+	__builtin_prefetch(e + 128, 1);
 }
 
 static struct ics_frame_count *
@@ -144,20 +170,10 @@ static struct ics_frame_count *
 take_place(struct ics_frames *f, uint64_t hash, uint64_t now_ns)
 {
 	struct set *s = &f->set[set_of(hash)];
-	uint32_t now = ICS_COARSE(now_ns), best_age = 0;
-	unsigned best = 0;
+	uint32_t now = ICS_COARSE(now_ns);
+	unsigned best = victim_of(s, now_ns);
 	struct ics_frame_count *e;
 
-	for (unsigned w = 0; w < WAYS; w++) {
-		uint32_t age = s->used[w] == 0 ? UINT32_MAX : now - s->used[w];
-
-		if (age <= ICS_FRAME_AGE_NS / ICS_COARSE_NS && (s->repeats >> w & 1))
-			age = 0;
-		if (age >= best_age) {
-			best_age = age;
-			best = w;
-		}
-	}
 	if (s->used[best] != 0 && now - s->used[best] <= ICS_FRAME_AGE_NS / ICS_COARSE_NS)
 		f->stats.evictions++;
 	f->stats.kept += s->used[best] == 0;

@@ -324,6 +324,8 @@ struct ics_ahead {
 	uint64_t binding, host; /* hashes, then indexes; 0: none */
 	uint64_t group, member; /* likewise */
 	uint64_t solicit;       /* likewise */
+	uint64_t asker, dad;    /* hashes */
+	bool binding_late;      /* its entry stands behind another one */
 };
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
 			struct ics_ahead *ahead);

@@ -105,6 +105,36 @@ ics_table_prefetch_entry(const struct ics_table *t, uint64_t hash)
 	return i;
 }
 
+/* The same where the entry may stand behind another one, of another tag: then what is asked for is that other one, and the
+ * index has ICS_TABLE_BEHIND on top. Once it has come, prefetch_behind asks for the one behind it and returns its index;
+ * chains of more are rare.
+ */
+#define ICS_TABLE_BEHIND (1ull << 32)
+static inline uint64_t
+ics_table_prefetch_chain(const struct ics_table *t, uint64_t hash)
+{
+	uint32_t head = t->bucket[ics_table_bucket(t, hash)], i = head & ICS_TABLE_INDEX;
+	bool behind = (head & ICS_TABLE_TAG) != ics_table_tag(hash);
+
+	if (i == 0 || (behind && !(head & ICS_TABLE_MORE)))
+		return 0;
+	__builtin_prefetch(ics_table_at(t, i));
+	__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
+	return behind ? i | ICS_TABLE_BEHIND : i;
+}
+
+static inline uint32_t
+ics_table_prefetch_behind(const struct ics_table *t, uint64_t index)
+{
+	uint32_t i = ((const struct ics_table_head *)ics_table_at(t, (uint32_t)index))->next;
+
+	if (i != 0) {
+		__builtin_prefetch(ics_table_at(t, i));
+		__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
+	}
+	return i;
+}
+
 /* Counting index from 1 to t->fresh visits every entry that lives. */
 static inline bool
 ics_table_is_live(const struct ics_table *t, uint32_t index)

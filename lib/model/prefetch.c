@@ -57,10 +57,17 @@ find_group_bucket(const struct ics_model *m, const struct ics_record *rec, struc
 }
 
 static void
+find_host_bucket(const struct ics_model *m, struct ics_view frame, uint32_t segment, struct ics_ahead *ahead)
+{
+	struct mac_key station = {segment, ics_mac_from(frame.p + 6)};
+
+	ahead->host = find_bucket(&m->hosts, &station);
+}
+
+static void
 find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics_view frame, struct ics_ahead *ahead)
 {
 	struct addr_key target = {.segment = 0}, src;
-	struct mac_key station;
 	uint32_t off = rec->l4_off + 8u;
 	bool is_dad;
 
@@ -68,9 +75,7 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 		return;
 	ahead->segment = target.segment + 1;
 	if (rec->class != ICS_CLASS_nd_ns && rec->class != ICS_CLASS_nd_na) {
-		station.segment = target.segment;
-		station.mac = ics_mac_from(frame.p + 6);
-		ahead->host = find_bucket(&m->hosts, &station);
+		find_host_bucket(m, frame, target.segment, ahead);
 		find_group_bucket(m, rec, frame, target.segment, ahead);
 		return;
 	}
@@ -81,8 +86,20 @@ find_buckets(const struct ics_model *m, const struct ics_record *rec, struct ics
 	src.segment = target.segment;
 	is_dad = ics_ip6_is_unspecified(src.addr.b);
 	ahead->binding = find_bucket(&m->bindings, rec->class == ICS_CLASS_nd_na || is_dad ? &target : &src);
-	if (!is_dad && (rec->class == ICS_CLASS_nd_na || ics_ip6_is_multicast(frame.p + rec->l3_off + 24)))
+	if (is_dad) {
+		find_host_bucket(m, frame, target.segment, ahead);
+		ahead->dad = find_bucket(&m->dads, &target);
+		return;
+	}
+	if (rec->class == ICS_CLASS_nd_na) {
 		ahead->solicit = find_bucket(&m->solicits, &target);
+	} else if (ics_ip6_is_multicast(frame.p + rec->l3_off + 24)) {
+		struct mac_key asker = {target.segment, ics_mac_from(frame.p + 6)};
+
+		ahead->solicit = find_bucket(&m->solicits, &target);
+		if (m->askers.count != 0)
+			ahead->asker = find_bucket(&m->askers, &asker);
+	}
 }
 
 /* Only what went to everyone is looked up among the frames that repeat. */
@@ -91,6 +108,69 @@ may_repeat(const struct ics_record *rec, struct ics_view frame)
 {
 	return ics_view_u8(frame, 0) & 1 || rec->class == ICS_CLASS_mld1_report ||
 	       rec->class == ICS_CLASS_mld2_report || rec->class == ICS_CLASS_mld_query;
+}
+
+static void
+prefetch_host_of(const struct ics_model *m, uint32_t binding)
+{
+	const struct ics_binding *b = ics_table_at(&m->bindings, binding);
+	const uint8_t *h;
+
+	if (b->host == 0)
+		return;
+	h = ics_table_at(&m->hosts, b->host);
+	__builtin_prefetch(h);
+	__builtin_prefetch(h + 64);
+}
+
+/* Buckets have come. */
+static void
+find_entries(const struct ics_model *m, struct ics_ahead *ahead)
+{
+	if (ahead->solicit != 0)
+		ahead->solicit = ics_table_prefetch_entry(&m->solicits, ahead->solicit);
+	if (ahead->asker != 0)
+		(void)ics_table_prefetch_entry(&m->askers, ahead->asker);
+	if (ahead->dad != 0)
+		(void)ics_table_prefetch_entry(&m->dads, ahead->dad);
+	if (ahead->binding != 0)
+		ahead->binding = ics_table_prefetch_chain(&m->bindings, ahead->binding);
+	if (ahead->host != 0 && (ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host)) != 0)
+		__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, (uint32_t)ahead->host) + 128);
+	if (ahead->group != 0)
+		ahead->group = ics_table_prefetch_entry(&m->mcast->groups, ahead->group);
+}
+
+/* Entries have come. */
+static void
+find_behind_entries(const struct ics_model *m, struct ics_ahead *ahead)
+{
+	if (ahead->binding & ICS_TABLE_BEHIND) {
+		ahead->binding = ics_table_prefetch_behind(&m->bindings, ahead->binding);
+		ahead->binding_late = true;
+	} else if (ahead->binding != 0) {
+		prefetch_host_of(m, (uint32_t)ahead->binding);
+	}
+	if (ahead->group != 0 && ahead->host != 0) {
+		uint32_t key[2] = {(uint32_t)ahead->group, (uint32_t)ahead->host};
+
+		ahead->member = find_bucket(&m->mcast->members, key);
+	}
+}
+
+static void
+find_last(const struct ics_model *m, struct ics_ahead *ahead)
+{
+	const struct ics_host *h;
+
+	if (ahead->binding_late && ahead->binding != 0)
+		prefetch_host_of(m, (uint32_t)ahead->binding);
+	if (ahead->member == 0 || ics_table_prefetch_entry(&m->mcast->members, ahead->member) != 0)
+		return;
+	/* A new one is put behind the host's latest. */
+	h = ics_table_at(&m->hosts, (uint32_t)ahead->host);
+	if (h->member_newest != 0)
+		__builtin_prefetch(ics_table_at(&m->mcast->members, h->member_newest), 1);
 }
 
 void
@@ -106,33 +186,13 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 			find_buckets(m, rec, frame, ahead);
 		break;
 	case 1:
-		if (ahead->solicit != 0)
-			ahead->solicit = ics_table_prefetch_entry(&m->solicits, ahead->solicit);
-		if (ahead->binding != 0)
-			ahead->binding = ics_table_prefetch_entry(&m->bindings, ahead->binding);
-		else if (ahead->host != 0 && (ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host)) != 0)
-			__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, (uint32_t)ahead->host) + 128);
-		if (ahead->group != 0)
-			ahead->group = ics_table_prefetch_entry(&m->mcast->groups, ahead->group);
+		find_entries(m, ahead);
 		break;
 	case 2:
-		if (ahead->binding != 0) {
-			const struct ics_binding *b = ics_table_at(&m->bindings, (uint32_t)ahead->binding);
-
-			if (b->host != 0) {
-				__builtin_prefetch(ics_table_at(&m->hosts, b->host));
-				__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, b->host) + 64);
-			}
-		}
-		if (ahead->group != 0 && ahead->host != 0) {
-			uint32_t key[2] = {(uint32_t)ahead->group, (uint32_t)ahead->host};
-
-			ahead->member = find_bucket(&m->mcast->members, key);
-		}
+		find_behind_entries(m, ahead);
 		break;
 	default:
-		if (ahead->member != 0)
-			(void)ics_table_prefetch_entry(&m->mcast->members, ahead->member);
+		find_last(m, ahead);
 		break;
 	}
 }

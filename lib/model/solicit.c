@@ -71,6 +71,17 @@ ics_segment_visibility(const struct ics_segment *seg, uint32_t *sample)
 	return (int)(100ull * (seg->seen.answered + seg->seen.last_answered) / asked);
 }
 
+/* The next ones to end, three seconds after they were last touched: their entry first, a turn later where its key leads. */
+static void
+fetch_next(const struct ics_model *m)
+{
+	const struct ics_solicit *s = solicit_at(m, m->solicit_oldest);
+
+	ics_table_prefetch_bucket(&m->solicits, ics_table_hash(&m->solicits, &s->target));
+	if (s->newer != 0)
+		__builtin_prefetch(solicit_at(m, s->newer));
+}
+
 static void
 on_timer(struct ics_timer *t, uint64_t now_ns)
 {
@@ -95,8 +106,10 @@ on_timer(struct ics_timer *t, uint64_t now_ns)
 			m->solicit_newest = 0;
 		ics_table_remove(&m->solicits, i);
 	}
-	if (m->solicit_oldest != 0)
+	if (m->solicit_oldest != 0) {
+		fetch_next(m);
 		(void)ics_timer_set(&m->clock.timers, t, solicit_at(m, m->solicit_oldest)->start_ns + ICS_SOLICIT_NS);
+	}
 }
 
 /* A window of its own for each asker, from its first solicitation on. */

@@ -11,6 +11,8 @@
 /* Of an entry: what is not the first of its chain costs another miss. */
 #define BUCKETS 4
 #define INDEX_MAX ((1u << 24) - 1)
+/* Buckets before a split of which the entries are asked for. Fewer than BUCKETS_MIN, so there are as many. */
+#define SPLIT_AHEAD 16
 /* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. */
 #define HUGE_MIN (4u << 20)
 
@@ -189,7 +191,10 @@ static void
 split(struct ics_table *t)
 {
 	uint32_t *from = &t->bucket[t->n_buckets - t->low], i = *from & ICS_TABLE_INDEX, next;
+	uint32_t soon = from[SPLIT_AHEAD] & ICS_TABLE_INDEX;
 
+	if (soon != 0)
+		__builtin_prefetch(head_at(t, soon));
 	t->n_buckets++;
 	*from = 0;
 	for (; i != 0; i = next) {
