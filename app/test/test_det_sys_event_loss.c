@@ -82,6 +82,24 @@ critical_losses(void **state)
 	rig_free(r);
 }
 
+/* The capture's clock goes back an hour: what lasts does not end before it began. */
+static void
+clock_goes_back(void **state)
+{
+	struct ics_loss loss = loss_of(0, 10000, 0, 100, ICS_CLASS_nd_ns);
+	struct rig *r = rig_watching(LOSS, NULL);
+	struct packet p = base_packet(BASE_ns);
+
+	feed(r, &p, T0);
+	ics_engine_note_loss(r->engine, &loss);
+	feed(r, &p, T0 - 3600 * S);
+	ics_engine_note_loss(r->engine, &loss);
+	assert_int_equal(the_anomaly(r)->count, 200);
+	assert_int_equal(the_anomaly(r)->first_ns, T0);
+	assert_int_equal(the_anomaly(r)->last_ns, T0);
+	rig_free(r);
+}
+
 /* Many workers: all in the sums, the first eight by name. */
 static void
 many_workers(void **state)
@@ -182,7 +200,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(degraded_and_clear), cmocka_unit_test(critical_losses), cmocka_unit_test(many_workers),
+		cmocka_unit_test(degraded_and_clear), cmocka_unit_test(critical_losses), cmocka_unit_test(clock_goes_back),
+		cmocka_unit_test(many_workers),
 		cmocka_unit_test(full_ring),          cmocka_unit_test(lossy_findings),
 	};
 
