@@ -17,7 +17,7 @@
 
 /* Keeps what is before and behind it off one cache line, and off the pair that hardware prefetches. */
 #ifndef RTE_CACHE_GUARD
-#define ICS_COMPAT_GUARD(line) uint8_t ics_guard_##line[RTE_CACHE_LINE_SIZE] __rte_cache_aligned;
+#define ICS_COMPAT_GUARD(line) uint8_t ics_guard_##line[RTE_CACHE_LINE_SIZE] __rte_cache_aligned
 #define ICS_COMPAT_GUARD_AT(line) ICS_COMPAT_GUARD(line)
 #define RTE_CACHE_GUARD ICS_COMPAT_GUARD_AT(__LINE__)
 #endif

@@ -45,9 +45,9 @@ struct worker {
 	bool once;    /* a capture that is played once: its order, no loss, an end */
 	bool stamped; /* packet time is the capture's; false with a live device beside it */
 	bool yield;   /* the CPU is shared: sleep when there is nothing to do */
-	RTE_CACHE_GUARD
+	RTE_CACHE_GUARD;
 	_Atomic bool at_end; /* a capture that is played once has no more frames, and all is handed over */
-	RTE_CACHE_GUARD
+	RTE_CACHE_GUARD;
 	uint8_t scratch[WORKER_SCRATCH];
 };
 

@@ -27,7 +27,7 @@ struct lane {
 	unsigned size;
 	unsigned reserve;
 	_Atomic uint64_t peak;
-	RTE_CACHE_GUARD
+	RTE_CACHE_GUARD;
 };
 
 struct ics_ring {
