@@ -67,6 +67,15 @@ class Cluster:
     def urls(self):
         return ", ".join(s.url() for s in self.servers)
 
+    def is_current(self, stream):
+        """Whether all servers hold all of it: a reader may be served by any of them."""
+        s = self.leader(stream)
+        if s is None:
+            return False
+        with Client(s.port) as c:
+            replicas = c.api(f"STREAM.INFO.{stream}")["cluster"].get("replicas", [])
+        return len(replicas) == len(self.servers) - 1 and all(r["current"] and not r.get("lag") and not r.get("offline") for r in replicas)
+
     def leader(self, stream):
         """The server that leads this stream."""
         for s in self.servers:

@@ -393,7 +393,7 @@ def test_cluster(tmp_path):
         writer.join(timeout=600)
         lab.wait_for("all of it", lambda: there() == each * len(taps), 900 if LONG else 240, 0.5)
         took = time.monotonic() - began
-        time.sleep(2)
+        lab.wait_for("all of it on all servers", lambda: cluster.is_current(STREAM), 240, 0.5)
         messages = read(cluster.leader(STREAM))
         assert len(messages) == each * len(taps)
         assert len({m[2] for m in messages}) == len(messages)

@@ -42,6 +42,8 @@ static const struct {
 } commands[] = {
 	{"list", fleet_list, 0, "", false},
 	{"anomalies", fleet_anomalies, 0, "", false},
+	{"history", fleet_history, 1, "ADDRESS|MAC", false},
+	{"correlate", fleet_correlate, 0, "", false},
 	{"setup", fleet_setup, 0, "", false},
 	{"key", fleet_key, 1, "FILE", true},
 	{"permissions", fleet_permissions, 3, "SITE APPLIANCE KEY", true},

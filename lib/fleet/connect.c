@@ -92,6 +92,9 @@ fleet_fail(struct ics_fleet *f, natsStatus s, jsErrCode code, const char *what)
 
 	if (text == NULL || text[0] == '\0' || last != s)
 		text = natsStatus_GetText(s);
+	/* "(conn.c:2088): " is about the library's source. */
+	if (text[0] == '(' && strstr(text, "): ") != NULL)
+		text = strstr(text, "): ") + 3;
 	kind = kind_of(s, code, text);
 	pthread_mutex_lock(&f->lock);
 	memcpy(refusal, f->refusal, sizeof(refusal));

@@ -135,6 +135,27 @@ const struct ics_fleet_stats *ics_fleet_publisher_stats(const struct ics_fleet_p
 int ics_fleet_setup(struct ics_fleet *f, const struct ics_config *conf, void (*say)(const char *text),
 		    char err[static ICS_FLEET_ERR_LEN]);
 
+/* ---- correlate.c: what a single tap cannot see ---- */
+
+/* Facts beyond this many are left out, and counted. */
+#define ICS_FLEET_FACTS_MAX 4000000u
+#define ICS_FLEET_SITES_OUI 3     /* sites at which a vendor's devices storm */
+#define ICS_FLEET_TOGETHER_S 600u /* within which changes at several sites are one */
+struct ics_fleet_correlation;
+struct ics_fleet_correlation *ics_fleet_correlation_new(void);
+void ics_fleet_correlation_free(struct ics_fleet_correlation *c);
+/* Values of the buckets and events of the stream, in any order. */
+void ics_fleet_correlate_state(struct ics_fleet_correlation *c, const char *site, const char *appliance,
+			       const json_t *value, double age_s);
+void ics_fleet_correlate_bindings(struct ics_fleet_correlation *c, const char *site, const char *appliance,
+				  const json_t *value);
+void ics_fleet_correlate_event(struct ics_fleet_correlation *c, const char *subject, const json_t *event,
+			       uint64_t stored_ns);
+/* An array of findings, the ones that touch most sites first: kind (mac, address, oui_storm, pmtu_reporter, router_change,
+ * version_silent), key, sites (names), appliances (a number), says. left_out: facts over the limit.
+ */
+json_t *ics_fleet_correlate(struct ics_fleet_correlation *c, uint64_t *left_out);
+
 /* ---- read.c: for who asks ---- */
 
 /* Every value of a bucket: key is SITE.APPLIANCE, age_s by the server's clock. value is NULL when it is no JSON. fn returns
