@@ -89,6 +89,16 @@ static const struct {
 	{"history_written", "icmpscope_history_rows_written", "Rows of the address history that were committed.",
 	 COUNTER},
 	{"history_dropped", "icmpscope_history_rows_dropped", "Rows of the address history that were lost.", COUNTER},
+	{"sandbox_denied", "icmpscope_sandbox_denied_calls", "System calls that the sandbox refused.", COUNTER},
+};
+/* Answered even when the control core stands still, and nothing else is. */
+static const struct {
+	const char *key, *name, *help;
+	enum kind kind;
+} watchdog_rows[] = {
+	{"stalled", "icmpscope_stalled_threads", "Workers and control core that do not turn.", GAUGE},
+	{"stalls", "icmpscope_stalls", "Times that one of them did not turn.", COUNTER},
+	{"pauses", "icmpscope_pauses", "Times that nothing of icmpscope ran.", COUNTER},
 };
 
 static const struct {
@@ -202,6 +212,7 @@ static const struct column worker_columns[] = {
 	{"urgent_peak", "icmpscope_worker_urgent_ring_peak", "The most that were ever in use.", GAUGE},
 	{"bulk_used", "icmpscope_worker_bulk_ring_used", "Elements in use in the bulk ring.", GAUGE},
 	{"bulk_peak", "icmpscope_worker_bulk_ring_peak", "The most that were ever in use.", GAUGE},
+	{"stalls", "icmpscope_worker_stalls", "Times that the worker did not turn.", COUNTER},
 };
 static const struct label_column worker_labels[] = {{"worker", "worker"}, {"cpu", "cpu"}};
 
@@ -403,6 +414,17 @@ scrape_all(struct scrape *s, const json_t *info)
 	add_detectors(s);
 }
 
+static void
+add_watchdog(struct scrape *s)
+{
+	json_t *dog = s->c->fd >= 0 ? ics_client_ask(s->c, "/icmpscope/watchdog") : NULL;
+
+	for (unsigned i = 0; dog != NULL && i < COUNT(watchdog_rows); i++)
+		single(s, watchdog_rows[i].name, watchdog_rows[i].kind, watchdog_rows[i].help,
+		       ics_client_uint(dog, watchdog_rows[i].key));
+	json_decref(dog);
+}
+
 static double
 now_s(void)
 {
@@ -424,6 +446,7 @@ metrics_scrape(struct ics_client *c, const char *path, bool openmetrics, struct 
 	for (unsigned i = 0; i < 2 && info == NULL; i++)
 		if (c->fd >= 0 || ics_client_open(c, path) == 0)
 			info = ics_client_ask(c, "/icmpscope/info");
+	add_watchdog(&s);
 	if (info != NULL)
 		scrape_all(&s, info);
 	/* Lost on the way: half of the families would look like a restart of counters. */
