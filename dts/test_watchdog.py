@@ -8,6 +8,7 @@ import time
 import journal
 import lab
 import pytest
+import test_exporter as exporter
 from conftest import VECTORS
 from scope import Scope
 from telemetry import Telemetry
@@ -74,6 +75,10 @@ def test_control_core_that_does_not_turn(running):
         for c in clients:
             assert c.ask("/icmpscope/watchdog")["stalled"] >= 1
             c.close()
+        # Metrics have it, too, though nothing else answers.
+        with exporter.running(exporter.socket_of(scope)) as url:
+            text = exporter.get(f"{url}/metrics")[2]
+            assert "\nicmpscope_up 0\n" in text and "\nicmpscope_stalled_threads 1\n" in text, text
     lab.wait_for("it turns again", lambda: turns(scope), 30)
     lab.wait_for("that is in the journal", lambda: events(path, "resumed"), 30)
     assert scope.ask("/icmpscope/watchdog")["control_stalls"] >= 1

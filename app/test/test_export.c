@@ -28,6 +28,9 @@ static struct {
 	struct ics_engine *engine;
 	char device[256];
 } t;
+static struct ics_export_watchdog watchdog;
+static struct ics_export_turn turn;
+static struct ics_export_sandbox sandbox;
 
 static struct reply reply;
 
@@ -381,9 +384,18 @@ setup(void **state)
 		t.ports[i] = (struct ics_export_port){t.device,   t.device,   "capture",  7,          UINT32_MAX,
 						      true,       UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
 						      UINT64_MAX, UINT64_MAX, UINT64_MAX, true};
+	memset(&watchdog, 0xff, sizeof(watchdog));
+	memset(&turn, 0xff, sizeof(turn));
+	memset(&sandbox, 0xff, sizeof(sandbox));
+	memset(sandbox.user, '"', sizeof(sandbox.user) - 1);
+	sandbox.user[sizeof(sandbox.user) - 1] = '\0';
+	for (unsigned i = 0; i < WORKERS; i++)
+		t.workers[i].turn = &turn;
 	t.src = (struct ics_export_source){.version = t.device,
 					   .mode = "capture",
 					   .sandbox = t.device,
+					   .given_away = &sandbox,
+					   .watchdog = &watchdog,
 					   .engine = t.engine,
 					   .workers = t.workers,
 					   .ports = t.ports,
@@ -412,6 +424,43 @@ teardown(void **state)
 }
 
 /* ---- tests ---- */
+
+/* What it says of threads that turn, of those that do not, and without a watchdog. */
+static void
+test_watchdog(void **state)
+{
+	struct ics_export_turn one = {.stalled_ms = 5120, .stalls = 2, .longest_ms = 6000};
+	struct ics_export_watchdog dog = {.pauses = 3, .longest_pause_ms = 4000, .control = {.stalls = 1}};
+
+	ask("/icmpscope/watchdog", NULL);
+	assert_false(reply.truncated);
+	assert_int_equal(number("stalled"), 1 + WORKERS);
+	t.src.watchdog = &dog;
+	for (unsigned i = 0; i < WORKERS; i++)
+		t.workers[i].turn = i == 3 ? &one : NULL;
+	ask("/icmpscope/watchdog", NULL);
+	assert_int_equal(number("stalled"), 1);
+	assert_int_equal(number("stalls"), 3);
+	assert_int_equal(number("pauses"), 3);
+	assert_int_equal(number("worker_3_stalled_ms"), 5120);
+	assert_int_equal(number("worker_3_longest_ms"), 6000);
+	assert_int_equal(number("control_stalled_ms"), 0);
+	assert_null(item("worker_4_stalls"));
+	ask("/icmpscope/info", NULL);
+	assert_int_equal(number("stalled"), 1);
+	assert_int_equal(number("sandbox_bounding"), UINT32_MAX);
+	t.src.watchdog = NULL;
+	t.src.given_away = NULL;
+	ask("/icmpscope/watchdog", NULL);
+	assert_string_equal(reply.text + item("watchdog")->str, "off");
+	assert_null(item("checks"));
+	ask("/icmpscope/info", NULL);
+	assert_null(item("sandbox_denied"));
+	t.src.watchdog = &watchdog;
+	t.src.given_away = &sandbox;
+	for (unsigned i = 0; i < WORKERS; i++)
+		t.workers[i].turn = &turn;
+}
 
 static void
 test_flat_dicts_are_whole(void **state)
@@ -1219,6 +1268,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_watchdog),
 		cmocka_unit_test(test_flat_dicts_are_whole),
 		cmocka_unit_test(test_every_rule_can_be_asked_for),
 		cmocka_unit_test(test_every_detector_can_be_asked_for),
