@@ -1,6 +1,7 @@
 """A headless Chromium for the suites (Debian's chromium, chromium-driver and python3-selenium), with what is checked on every page:
 no error on the console, and what axe-core finds wrong for people who do not see or point."""
 
+import base64
 import json
 import os
 import shutil
@@ -73,13 +74,12 @@ class Browser:
         """What was said on the console since the last time."""
         return [f"{e['level']}: {e['message']}" for e in self.driver.get_log("browser")]
 
-    def picture(self, path):
-        """The whole page, not only what fits the window."""
-        import base64
-        height = self.script("return document.documentElement.scrollHeight")
+    def picture(self, path, height=None, top=0):
+        """The whole page, not only what fits the window; or a part."""
+        height = height or self.script("return document.documentElement.scrollHeight")
         width = self.script("return document.documentElement.clientWidth")
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True,
-                                           "clip": {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}})
+                                           "clip": {"x": 0, "y": top, "width": width, "height": min(height, 6000), "scale": 1}})
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 

@@ -33,7 +33,7 @@ struct ics_page_sample {
 	uint64_t v[ICS_PAGE_FIGURES];
 };
 
-/* A ring of points, step_ns apart. Live, the oldest go (6 h of 10 s: 2,160 points, 112 kB). Of a capture, whose length is not
+/* A ring of points, step_ns apart. Live, the oldest go (6 h of 10 s: 2,160 points, 121 kB). Of a capture, whose length is not
  * known before, two become one when it is full, and the step twice as long.
  */
 #define ICS_PAGE_POINTS 2160

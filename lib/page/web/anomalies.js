@@ -6,6 +6,7 @@ import { badge } from './icons.js';
 
 // So many stand open; the others are unfolded.
 const FIRST = 10;
+const RANK = { critical: 2, warn: 1, info: 0 };
 
 // The first sentence says what happened, the rest what to do.
 function parts(says) {
@@ -57,7 +58,7 @@ function article(a, doc, now) {
 
 export function anomalies(doc, now, page) {
 	const a = doc.anomalies, report = doc.kind === 'report';
-	const found = report ? [...a.list, ...a.before].sort((x, y) => x.first_ns - y.first_ns) : a.list;
+	const found = report ? [...a.list, ...a.before].sort((x, y) => RANK[y.severity] - RANK[x.severity] || x.first_ns - y.first_ns) : a.list;
 	const total = report ? a.kept : a.open;
 	const shown = page && page.start > 0 ? page.list : found;
 	return [
@@ -65,7 +66,7 @@ export function anomalies(doc, now, page) {
 			h('h2', { id: 'anomalies' }, report ? `Findings (${count(total)})` : `Open findings (${count(total)})`),
 			!total && h('p', { class: 'empty' }, report ? 'None.' : 'None is open.'),
 			h('div', { class: 'findings' }, shown.slice(0, FIRST).map((x) => article(x, doc, now))),
-			shown.length > FIRST && h('details', { 'data-key': 'more-findings' }, h('summary', {}, `${count(shown.length - FIRST)} more${report ? '' : ', none of them worse'}`),
+			shown.length > FIRST && h('details', { 'data-key': 'more-findings' }, h('summary', {}, `${count(shown.length - FIRST)} more, none of them worse`),
 				h('div', { class: 'findings' }, shown.slice(FIRST).map((x) => article(x, doc, now)))),
 			report && total > found.length && h('p', { class: 'soft' }, `and ${count(total - found.length)} more: icmpscope-read --json has all.`),
 			!report && total > found.length && h('nav', { class: 'row end', 'aria-label': 'Pages of findings' },
