@@ -46,6 +46,14 @@ def wait_for(what, condition, timeout=PATIENCE_S, interval=0.1):
         time.sleep(interval)
 
 
+def catches(p, sig):
+    """Whether the process has a handler of its own for the signal yet: before, it would die of it."""
+    for line in Path(f"/proc/{p.pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return int(line.split()[1], 16) >> (sig - 1) & 1 == 1
+    return False
+
+
 def unavailable():
     """Why no lab can be built here, or None."""
     if os.geteuid() != 0:
@@ -242,7 +250,7 @@ class Lab:
         )
         self.radvd = self.start("radvd", "-n", "-C", conf, "-p", self.dir / "radvd.pid", "-m", "stderr", ns="rtr",
                                 log=self.dir / "radvd.log")
-        time.sleep(0.3)
+        wait_for("radvd minds SIGHUP", lambda: self.radvd.poll() is not None or catches(self.radvd, signal.SIGHUP))
         if self.radvd.poll() is not None:
             raise AssertionError("radvd ended: " + (self.dir / "radvd.log").read_text())
 
