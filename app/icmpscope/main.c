@@ -274,7 +274,8 @@ note_queues(unsigned i, unsigned queues)
 	p->figures.queues_lacking += lacking;
 	if (lacking > 0 && run.ports[i].rss == PORT_RSS_NONE)
 		plan_warn(p,
-			  "%s does not spread frames over several queues (no RSS), so %u of its workers stay idle: name %u CPUs "
+			  "%s does not spread frames over several queues (no RSS), so %u of its workers stay idle: "
+			  "name %u CPUs "
 			  "fewer with -w",
 			  run.devices[i].text, lacking, lacking);
 	else if (lacking > 0)
@@ -282,7 +283,8 @@ note_queues(unsigned i, unsigned queues)
 			  run.devices[i].text, queues, lacking, lacking);
 	if (queues > 1 && run.ports[i].rss == PORT_RSS_ONE_WAY)
 		plan_warn(p,
-			  "%s spreads the two directions of a flow over different queues: TCP is judged in one direction at a "
+			  "%s spreads the two directions of a flow over different queues: TCP is judged in one "
+			  "direction at a "
 			  "time and path MTU findings may be missed; name one CPU for it with -w",
 			  run.devices[i].text);
 	for (unsigned k = before; k < p->n_warnings; k++)
@@ -442,8 +444,8 @@ prepare_control(void)
 	c->reload = &run.reload;
 	c->links = &run.links;
 	c->devices = run.devices;
-	links_open(&run.links, run.devices, run.ports, run.port_views, run.n_devices,
-		   run.watchdog.notify.fd >= 0, run.shared.clock.ns0);
+	links_open(&run.links, run.devices, run.ports, run.port_views, run.n_devices, run.watchdog.notify.fd >= 0,
+		   run.shared.clock.ns0);
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	run.watchdog.journalist = &run.journalist;
 	run.watchdog.anomalies = &c->anomalies;

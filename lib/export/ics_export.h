@@ -77,7 +77,7 @@ struct ics_export_worker {
 	const struct ics_ring *ring;
 	unsigned port, queue, lcore, cpu;
 	int node;                           /* NUMA node of the CPU, -1 unknown */
-	bool smt; /* another CPU of its physical core runs a thread of this program */
+	bool smt;                           /* another CPU of its physical core runs a thread of this program */
 	int port_node;                      /* of the port */
 	bool shared;                        /* the CPU runs another thread of this program too */
 	const struct ics_sampler *sampler;  /* NULL: off */
@@ -113,13 +113,14 @@ struct ics_export_port {
 #define ICS_EXPORT_WARNINGS_MAX 32
 #define ICS_EXPORT_PORTS_MAX 16
 struct ics_export_plan {
-	char cpus[64], background[64];           /* "0-3,6": that may be used; of threads besides workers and control core */
-	uint64_t ring_bytes, worker_bytes;       /* of a worker: its rings; all that it owns */
-	unsigned remote, shared, with_control;   /* workers far from their port; on a CPU with others; with the control core */
-	unsigned smt;                            /* workers on a physical core with others */
-	unsigned idle_cpus, queues_lacking;      /* CPUs without a queue; queues that the devices do not have */
-	unsigned quota_milli;                    /* CPU time of the cgroup, 1000 a CPU; 0: no limit */
-	unsigned buffers[ICS_EXPORT_PORTS_MAX];  /* by port */
+	char cpus[64], background[64];     /* "0-3,6": that may be used; of threads besides workers and control core */
+	uint64_t ring_bytes, worker_bytes; /* of a worker: its rings; all that it owns */
+	unsigned remote, shared,
+		with_control; /* workers far from their port; on a CPU with others; with the control core */
+	unsigned smt;         /* workers on a physical core with others */
+	unsigned idle_cpus, queues_lacking;     /* CPUs without a queue; queues that the devices do not have */
+	unsigned quota_milli;                   /* CPU time of the cgroup, 1000 a CPU; 0: no limit */
+	unsigned buffers[ICS_EXPORT_PORTS_MAX]; /* by port */
 	uint64_t pool_bytes[ICS_EXPORT_PORTS_MAX];
 	unsigned n_warnings;
 	const char *warning[ICS_EXPORT_WARNINGS_MAX];

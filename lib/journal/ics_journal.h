@@ -35,7 +35,7 @@ enum ics_journal_kind {
 	ICS_JOURNAL_RESUMED,
 	ICS_JOURNAL_PAUSED, /* nothing of the program ran */
 	ICS_JOURNAL_DENIED, /* the sandbox refused a system call */
-	ICS_JOURNAL_LOST, /* lines before this one did not come into the file */
+	ICS_JOURNAL_LOST,   /* lines before this one did not come into the file */
 	ICS_JOURNAL_KINDS
 };
 
