@@ -31,6 +31,9 @@ static struct {
 static struct ics_export_watchdog watchdog;
 static struct ics_export_turn turn;
 static struct ics_export_sandbox sandbox;
+static struct ics_export_plan plan;
+static struct ics_export_config config;
+static char warning[240];
 
 static struct reply reply;
 
@@ -389,6 +392,21 @@ setup(void **state)
 	memset(&sandbox, 0xff, sizeof(sandbox));
 	memset(sandbox.user, '"', sizeof(sandbox.user) - 1);
 	sandbox.user[sizeof(sandbox.user) - 1] = '\0';
+	sandbox.seccomp = true;
+	memset(&config, 0xff, sizeof(config));
+	memset(&plan, 0xff, sizeof(plan));
+	memset(plan.cpus, '7', sizeof(plan.cpus) - 1);
+	plan.cpus[sizeof(plan.cpus) - 1] = '\0';
+	memset(plan.background, '7', sizeof(plan.background) - 1);
+	plan.background[sizeof(plan.background) - 1] = '\0';
+	memset(warning, 'w', sizeof(warning) - 1);
+	plan.n_warnings = ICS_EXPORT_WARNINGS_MAX;
+	for (unsigned i = 0; i < ICS_EXPORT_WARNINGS_MAX; i++)
+		plan.warning[i] = warning;
+	for (unsigned i = 0; i < PORTS; i++) {
+		t.ports[i].link = ICS_LINK_REPLACED;
+		t.ports[i].link_ups = t.ports[i].link_downs = t.ports[i].link_since_ns = UINT64_MAX;
+	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		t.workers[i].turn = &turn;
 	t.src = (struct ics_export_source){.version = t.device,
@@ -396,6 +414,8 @@ setup(void **state)
 					   .sandbox = t.device,
 					   .given_away = &sandbox,
 					   .watchdog = &watchdog,
+					   .plan = &plan,
+					   .config = &config,
 					   .engine = t.engine,
 					   .workers = t.workers,
 					   .ports = t.ports,
@@ -460,6 +480,37 @@ test_watchdog(void **state)
 	t.src.given_away = &sandbox;
 	for (unsigned i = 0; i < WORKERS; i++)
 		t.workers[i].turn = &turn;
+}
+
+/* Every worker, every warning; and without a plan there is an answer too. */
+static void
+test_plan(void **state)
+{
+	ask("/icmpscope/plan", NULL);
+	assert_false(reply.truncated);
+	assert_int_equal(number("warnings"), ICS_EXPORT_WARNINGS_MAX);
+	assert_non_null(item("warning_0_0"));
+	assert_non_null(item("warning_31_1"));
+	assert_int_equal(number("workers_remote"), UINT32_MAX);
+	ask("/icmpscope/plan", "1");
+	assert_non_null(item("error"));
+	ask("/icmpscope/port/info", "0");
+	assert_string_equal(reply.text + item("link")->str, "replaced");
+	assert_int_equal(number("pool_bytes"), UINT64_MAX);
+	ask("/icmpscope/info", NULL);
+	assert_int_equal(number("ports_down"), PORTS);
+	assert_int_equal(number("config_need_restart"), UINT32_MAX);
+	t.src.plan = NULL;
+	t.src.config = NULL;
+	ask("/icmpscope/plan", NULL);
+	assert_int_equal(number("warnings"), 0);
+	assert_int_equal(number("workers"), WORKERS);
+	ask("/icmpscope/port/info", "0");
+	assert_null(item("pool_bytes"));
+	ask("/icmpscope/info", NULL);
+	assert_int_equal(number("config_generation"), 1);
+	t.src.plan = &plan;
+	t.src.config = &config;
 }
 
 static void
@@ -1269,6 +1320,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_watchdog),
+		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_flat_dicts_are_whole),
 		cmocka_unit_test(test_every_rule_can_be_asked_for),
 		cmocka_unit_test(test_every_detector_can_be_asked_for),
