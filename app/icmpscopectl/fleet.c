@@ -33,6 +33,8 @@ const char ctl_fleet_help[] = "\n"
 #ifdef ICS_HAVE_FLEET
 #include "fleet.h"
 
+#include <signal.h>
+
 static const struct {
 	const char *name;
 	int (*fn)(struct fleet_options *o);
@@ -110,12 +112,31 @@ load(struct fleet_options *o, const char *config, bool offline)
 	return CTL_ANSWERED;
 }
 
+static void
+give_up(int sig)
+{
+	static const char text[] = "icmpscopectl: nothing came from the servers for a minute\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(CTL_FAILED);
+}
+
+void
+fleet_is_alive(void)
+{
+	alarm(FLEET_PATIENCE_S);
+}
+
 struct ics_fleet *
 fleet_open(const struct fleet_options *o)
 {
 	enum ics_fleet_trouble why;
 	char err[ICS_FLEET_ERR_LEN];
-	struct ics_fleet *f = ics_fleet_connect(&o->conf, NULL, &why, err);
+	struct ics_fleet *f;
+
+	signal(SIGALRM, give_up);
+	fleet_is_alive();
+	f = ics_fleet_connect(&o->conf, NULL, &why, err);
 
 	if (f == NULL)
 		ctl_complain(CTL_FAILED, "%s", err);

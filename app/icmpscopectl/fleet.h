@@ -25,6 +25,9 @@ int fleet_forget(struct fleet_options *o);
 
 /* As an operator; NULL after a line on stderr. */
 struct ics_fleet *fleet_open(const struct fleet_options *o);
+/* Whoever waits for servers says so after FLEET_PATIENCE_S without anything from them, and ends; this begins it anew. */
+#define FLEET_PATIENCE_S 60
+void fleet_is_alive(void);
 /* CTL_FAILED after the connection's latest error as a line. */
 int fleet_complain(const struct ics_fleet *f);
 

@@ -60,6 +60,7 @@ take_bindings(void *ctx, const char *site, const char *appliance, const json_t *
 	json_t *b;
 	size_t i;
 
+	fleet_is_alive();
 	json_array_foreach(json_object_get(value, "bindings"), i, b)
 	{
 		const char *mac = json_string_value(json_array_get(b, 0)),
@@ -97,6 +98,7 @@ take_event(void *ctx, const char *subject, const json_t *event, uint64_t seq, ui
 {
 	struct question *q = ctx;
 
+	fleet_is_alive();
 	if (mentions(q, event))
 		(void)json_array_append_new(q->events, json_pack("{s:s, s:I, s:O}", "subject", subject, "stored_ns",
 								 (json_int_t)stored_ns, "event", event));
@@ -179,16 +181,35 @@ fleet_history(struct fleet_options *o)
 
 /* ---- correlate ---- */
 
+/* The latest of each appliance, with its age. */
 static int
-correlate_state(void *ctx, const char *site, const char *appliance, const json_t *value, double age_s)
+keep_state(void *ctx, const char *site, const char *appliance, const json_t *value, double age_s)
 {
-	ics_fleet_correlate_state(ctx, site, appliance, value, age_s);
+	char key[136];
+
+	fleet_is_alive();
+	snprintf(key, sizeof(key), "%s.%s", site, appliance);
+	(void)json_object_set_new(ctx, key,
+				  json_pack("{s:s, s:s, s:O?, s:f}", "site", site, "appliance", appliance, "value",
+					    value, "age_s", age_s));
 	return 0;
+}
+
+static void
+correlate_states(struct ics_fleet_correlation *c, const json_t *states)
+{
+	const char *key;
+	json_t *s;
+
+	json_object_foreach((json_t *)states, key, s)
+		ics_fleet_correlate_state(c, text_of(s, "site"), text_of(s, "appliance"), json_object_get(s, "value"),
+					  json_real_value(json_object_get(s, "age_s")));
 }
 
 static int
 correlate_bindings(void *ctx, const char *site, const char *appliance, const json_t *value, double age_s)
 {
+	fleet_is_alive();
 	ics_fleet_correlate_bindings(ctx, site, appliance, value);
 	return 0;
 }
@@ -196,6 +217,7 @@ correlate_bindings(void *ctx, const char *site, const char *appliance, const jso
 static int
 correlate_event(void *ctx, const char *subject, const json_t *event, uint64_t seq, uint64_t stored_ns)
 {
+	fleet_is_alive();
 	ics_fleet_correlate_event(ctx, subject, event, stored_ns);
 	return 0;
 }
@@ -233,22 +255,26 @@ fleet_correlate(struct fleet_options *o)
 	struct ics_fleet_correlation *c = ics_fleet_correlation_new();
 	struct ics_fleet *f = c != NULL ? fleet_open(o) : NULL;
 	uint64_t left_out = 0;
-	json_t *list, *r;
+	json_t *list, *r, *states = json_object();
 	size_t i;
 
 	if (f == NULL) {
+		json_decref(states);
 		ics_fleet_correlation_free(c);
 		return CTL_FAILED;
 	}
-	if (ics_fleet_values(f, ICS_FLEET_STATE_BUCKET, correlate_state, c) != 0 ||
+	if (ics_fleet_values(f, ICS_FLEET_STATE_BUCKET, keep_state, states) != 0 ||
 	    ics_fleet_values(f, ICS_FLEET_BINDINGS_BUCKET, correlate_bindings, c) != 0 ||
 	    ics_fleet_events(f, &o->conf, "icmpscope.*.*.open.*", since_of(o), correlate_event, c) != 0) {
 		fleet_complain(f);
 		ics_fleet_close(f);
 		ics_fleet_correlation_free(c);
+		json_decref(states);
 		return CTL_FAILED;
 	}
 	ics_fleet_close(f);
+	correlate_states(c, states);
+	json_decref(states);
 	list = ics_fleet_correlate(c, &left_out);
 	ics_fleet_correlation_free(c);
 	if (o->json)

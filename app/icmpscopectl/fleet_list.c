@@ -10,7 +10,7 @@
 static const char *const ranks[] = {"silent", "down", "critical", "warn", "stopped", "ok"};
 
 struct picture {
-	json_t *rows; /* objects: site, appliance, health, age_s, state */
+	json_t *rows; /* by SITE.APPLIANCE: site, appliance, health, age_s, state */
 };
 
 static unsigned
@@ -28,14 +28,18 @@ take(void *ctx, const char *site, const char *appliance, const json_t *value, do
 {
 	struct picture *p = ctx;
 	const char *health = json_string_value(json_object_get(value, "health"));
+	char key[136];
 
+	fleet_is_alive();
 	if (health == NULL)
 		health = "unknown";
 	/* Who was told to stop is not missed. */
 	if (age_s > ICS_FLEET_SILENT_S && strcmp(health, "stopped") != 0)
 		health = "silent";
-	(void)json_array_append_new(p->rows, json_pack("{s:s, s:s, s:s, s:f, s:O?}", "site", site, "appliance",
-						       appliance, "health", health, "age_s", age_s, "state", value));
+	snprintf(key, sizeof(key), "%s.%s", site, appliance);
+	(void)json_object_set_new(p->rows, key,
+				  json_pack("{s:s, s:s, s:s, s:f, s:O?}", "site", site, "appliance", appliance,
+					    "health", health, "age_s", age_s, "state", value));
 	return 0;
 }
 
@@ -60,7 +64,7 @@ by_site(const void *a, const void *b)
 static json_t *
 look(struct fleet_options *o)
 {
-	struct picture p = {json_array()};
+	struct picture p = {json_object()};
 	struct ics_fleet *f = fleet_open(o);
 	json_t *sorted = NULL, **row;
 	size_t n;
@@ -73,11 +77,14 @@ look(struct fleet_options *o)
 		return NULL;
 	}
 	ics_fleet_close(f);
-	n = json_array_size(p.rows);
+	n = json_object_size(p.rows);
 	row = calloc(n + 1, sizeof(*row));
 	if (row != NULL) {
-		for (size_t i = 0; i < n; i++)
-			row[i] = json_array_get(p.rows, i);
+		const char *key;
+		json_t *r;
+
+		n = 0;
+		json_object_foreach(p.rows, key, r) row[n++] = r;
 		qsort(row, n, sizeof(*row), by_site);
 		sorted = json_array();
 		for (size_t i = 0; i < n; i++)

@@ -158,8 +158,8 @@ json_t *ics_fleet_correlate(struct ics_fleet_correlation *c, uint64_t *left_out)
 
 /* ---- read.c: for who asks ---- */
 
-/* Every value of a bucket: key is SITE.APPLIANCE, age_s by the server's clock. value is NULL when it is no JSON. fn returns
- * non-zero to end. 0 or -errno, then ics_fleet_error().
+/* Every value of a bucket: key is SITE.APPLIANCE, age_s by the server's clock. value is NULL when it is no JSON. One that
+ * is written meanwhile may come twice, the newer later. fn returns non-zero to end. 0 or -errno, then ics_fleet_error().
  */
 typedef int (*ics_fleet_value_fn)(void *ctx, const char *site, const char *appliance, const json_t *value,
 				  double age_s);

@@ -9,11 +9,14 @@
 #include <string.h>
 
 #define NEXT_MS 10000
+/* A value that was overwritten while others were read comes later, as the new one. */
+#define VALUES_S 5
 
 struct reading {
 	natsSubscription *sub;
-	uint64_t pending;  /* messages that were there when it began */
+	bool more;         /* messages to come */
 	int64_t server_ns; /* its clock then */
+	int64_t until_ns;  /* what was stored later is not waited for */
 };
 
 static int
@@ -43,27 +46,38 @@ begin(struct ics_fleet *f, struct reading *r, const char *stream, const char *fi
 		natsSubscription_Destroy(r->sub);
 		return -EIO;
 	}
-	/* What was delivered meanwhile is no longer pending. */
-	r->pending = info->NumPending + info->Delivered.Consumer;
+	/* How many is told with each message; here it may be of a moment between. */
+	r->more = info->NumPending + info->Delivered.Consumer > 0;
 	r->server_ns = info->Created;
+	r->until_ns = info->Created + (policy == js_DeliverLastPerSubject ? VALUES_S * 1000000000ll : 0);
 	jsConsumerInfo_Destroy(info);
 	return 0;
 }
 
-/* 1: *msg; 0: that was all; -errno. */
+/* 1: *msg, stored at *stored_ns, the seq-th of its stream; 0: that was all; -errno. */
 static int
-next(struct ics_fleet *f, struct reading *r, natsMsg **msg)
+next(struct ics_fleet *f, struct reading *r, natsMsg **msg, int64_t *stored_ns, uint64_t *seq)
 {
+	jsMsgMetaData *meta = NULL;
 	natsStatus s;
 
-	if (r->pending == 0)
+	if (!r->more)
 		return 0;
 	s = natsSubscription_NextMsg(msg, r->sub, NEXT_MS);
+	if (s == NATS_OK) {
+		s = natsMsg_GetMetaData(&meta, *msg);
+		if (s != NATS_OK)
+			natsMsg_Destroy(*msg);
+	}
 	if (s != NATS_OK) {
 		(void)fleet_fail(f, s, 0, "reading");
 		return -EIO;
 	}
-	r->pending--;
+	*stored_ns = meta->Timestamp;
+	*seq = meta->Sequence.Stream;
+	/* Who asks gets what was there when it asked, else a busy stream had no end. */
+	r->more = meta->NumPending > 0 && meta->Timestamp <= r->until_ns;
+	jsMsgMetaData_Destroy(meta);
 	return 1;
 }
 
@@ -95,6 +109,8 @@ ics_fleet_values(struct ics_fleet *f, const char *bucket, ics_fleet_value_fn fn,
 {
 	char stream[80], filter[80];
 	struct reading r = {0};
+	int64_t stored_ns;
+	uint64_t seq;
 	natsMsg *msg;
 	int rc, end = 0;
 
@@ -103,20 +119,15 @@ ics_fleet_values(struct ics_fleet *f, const char *bucket, ics_fleet_value_fn fn,
 	rc = begin(f, &r, stream, filter, js_DeliverLastPerSubject, 0);
 	if (rc != 0)
 		return rc;
-	while (end == 0 && (rc = next(f, &r, &msg)) == 1) {
+	while (end == 0 && (rc = next(f, &r, &msg, &stored_ns, &seq)) == 1) {
 		struct ics_fleet_self who;
 		const char *op = NULL;
 
 		(void)natsMsgHeader_Get(msg, "KV-Operation", &op);
 		if (op == NULL && split_key(natsMsg_GetSubject(msg), &who)) {
-			jsMsgMetaData *meta = NULL;
+			double age = (double)(r.server_ns - stored_ns) / 1e9;
 			json_t *value = body_of(msg);
-			double age = 0;
 
-			if (natsMsg_GetMetaData(&meta, msg) == NATS_OK) {
-				age = (double)(r.server_ns - meta->Timestamp) / 1e9;
-				jsMsgMetaData_Destroy(meta);
-			}
 			end = fn(ctx, who.site, who.appliance, value, age > 0 ? age : 0);
 			json_decref(value);
 		}
@@ -131,20 +142,19 @@ ics_fleet_events(struct ics_fleet *f, const struct ics_config *conf, const char 
 		 ics_fleet_event_fn fn, void *ctx)
 {
 	struct reading r = {0};
+	int64_t stored_ns;
+	uint64_t seq;
 	natsMsg *msg;
 	int end = 0, rc = begin(f, &r, conf->fleet.stream, filter != NULL ? filter : "icmpscope.>",
 				since_ns != 0 ? js_DeliverByStartTime : js_DeliverAll, since_ns);
 
 	if (rc != 0)
 		return rc;
-	while (end == 0 && (rc = next(f, &r, &msg)) == 1) {
-		jsMsgMetaData *meta = NULL;
+	while (end == 0 && (rc = next(f, &r, &msg, &stored_ns, &seq)) == 1) {
 		json_t *event = body_of(msg);
 
-		if (event != NULL && natsMsg_GetMetaData(&meta, msg) == NATS_OK) {
-			end = fn(ctx, natsMsg_GetSubject(msg), event, meta->Sequence.Stream, (uint64_t)meta->Timestamp);
-			jsMsgMetaData_Destroy(meta);
-		}
+		if (event != NULL)
+			end = fn(ctx, natsMsg_GetSubject(msg), event, seq, (uint64_t)stored_ns);
 		json_decref(event);
 		natsMsg_Destroy(msg);
 	}
