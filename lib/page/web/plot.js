@@ -27,27 +27,23 @@ export function tickText(ms, from, to) {
 	return to - from > 600000 ? clock(ms).slice(0, 5) : clock(ms);
 }
 
-// What each column of pixels shows. A value holds from the point before to its own: rates by their mean, others by their highest.
-function bins(points, from, to, n, gap, isRate) {
-	const sum = new Array(n).fill(0), covered = new Array(n).fill(0), high = new Array(n).fill(null), each = (to - from) / n;
+// What each column of pixels shows: the highest value that falls in it, so that no peak is lost. A value holds from the point before to its own.
+function bins(points, from, to, n, gap) {
+	const high = new Array(n).fill(null), each = (to - from) / n;
 	points.forEach(([t, v], i) => {
 		const before = i > 0 && t - points[i - 1][0] <= gap ? points[i - 1][0] : t - Math.min(gap, each);
 		const first = Math.max(0, Math.floor((before - from) / each)), last = Math.min(n - 1, Math.ceil((t - from) / each) - 1);
-		for (let k = first; k <= last; k++) {
-			const part = Math.min(t, from + (k + 1) * each) - Math.max(before, from + k * each);
-			sum[k] += v * part;
-			covered[k] += part;
+		for (let k = first; k <= last; k++)
 			high[k] = high[k] === null ? v : Math.max(high[k], v);
-		}
 	});
-	return high.map((v, k) => (v === null ? null : isRate && covered[k] > 0 ? sum[k] / covered[k] : v));
+	return high;
 }
 
 // points: [[ms, value]] in order; gaps longer than gap ms stay open.
 export function lineChart({ title, unit, points, from, to, width, kind, max, gap, isRate }) {
 	const height = 74, bottom = 16, top = 6;
 	const inside = points.filter(([t, v]) => t > from && t <= to && Number.isFinite(v));
-	const n = Math.max(20, Math.floor(width / 3)), each = width / n, values = bins(inside, from, to, n, gap, isRate);
+	const n = Math.max(20, Math.floor(width / 3)), each = width / n, values = bins(inside, from, to, n, gap);
 	const peak = values.reduce((m, v) => Math.max(m, v || 0), 0), high = max || ceiling(peak);
 	const x = (t) => ((t - from) / Math.max(1, to - from)) * width;
 	const y = (v) => (top + (1 - Math.min(v, high) / high) * (height - top - bottom)).toFixed(1);
