@@ -3,13 +3,14 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import journal
 import lab
 import pytest
 import test_exporter as exporter
-from conftest import VECTORS
+from conftest import VECTORS, program
 from scope import Scope
 from telemetry import Telemetry
 from threads import Stopped, statuses
@@ -31,6 +32,11 @@ def worker_of(scope):
     return tid
 
 
+def ctl(scope, *args):
+    return subprocess.run([str(program("icmpscopectl")), *args, "--socket", str(exporter.socket_of(scope))], capture_output=True,
+                          text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
 def turns(scope):
     return scope.ask("/icmpscope/watchdog")["stalled"] == 0
 
@@ -48,6 +54,9 @@ def test_worker_that_does_not_turn(running):
         assert info["watchdog"] == "on" and info["stalled"] >= 1 and info["stalls"] >= 1
         assert scope.ask("/icmpscope/worker/info,0")["stalled_ms"] >= 700
         assert scope.ask("/icmpscope/worker/table")["stalled_ms"][0] >= 700
+        assert "1 THREAD(S) DO NOT TURN" in ctl(scope, "status").stdout
+        check = ctl(scope, "check")
+        assert check.returncode == 2 and "a thread does not turn, " in check.stdout, check
         lab.wait_for("standard error does", lambda: "warning: worker 0 (CPU" in scope.output(), 10)
     lab.wait_for("it turns again", lambda: turns(scope), 30)
     lab.wait_for("that is in the journal", lambda: events(path, "resumed"), 30)

@@ -14,6 +14,8 @@
 #define CHECK_NS 100000000ull
 /* Named within a second: this, one look more, and the journal's 20 ms. */
 #define STALL_NS 700000000ull
+/* More than this does not count of a look that comes late: then the others may have been held up with this thread. */
+#define LATE_NS 250000000ull
 /* A look that comes later than this tells that the program did not run. */
 #define PAUSE_NS 3000000000ull
 #define STATUS_NS 5000000000ull
@@ -230,8 +232,8 @@ look(struct watchdog *w, uint64_t now)
 
 	if (gap >= PAUSE_NS)
 		tell_pause(w, to_ms(gap));
-	if (gap > 2 * CHECK_NS)
-		gap = CHECK_NS;
+	if (gap > LATE_NS)
+		gap = LATE_NS;
 	for (unsigned i = 0; i < w->n_watched; i++)
 		look_at(w, &w->watched[i], now, gap);
 	tell_denied(w);

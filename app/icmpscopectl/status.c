@@ -103,6 +103,12 @@ print_status(const json_t *info, const struct open_count *open)
 		printf(",\n          %s messages behind them (counted, not judged)\n", ctl_grouped(dropped, a));
 	if (ics_client_uint(info, "conservation_exact") != 0 && ics_client_uint(info, "conservation_ok") == 0)
 		printf("          THE COUNTERS DO NOT ADD UP: this is a fault of icmpscope\n");
+	if (ics_client_uint(info, "stalled") != 0)
+		printf("          %s THREAD(S) DO NOT TURN: `icmpscopectl worker` says which\n",
+		       ctl_grouped(ics_client_uint(info, "stalled"), a));
+	if (ics_client_uint(info, "sandbox_denied") != 0)
+		printf("          THE SANDBOX REFUSED %s SYSTEM CALLS: the journal says which\n",
+		       ctl_grouped(ics_client_uint(info, "sandbox_denied"), a));
 	printf("Knows     %s segments, %s routers, %s hosts, %s addresses\n",
 	       ctl_grouped(ics_client_uint(info, "segments"), a), ctl_grouped(ics_client_uint(info, "routers"), b),
 	       ctl_grouped(ics_client_uint(info, "hosts"), c), ctl_grouped(ics_client_uint(info, "bindings"), d));
@@ -152,6 +158,8 @@ judge(const struct ctl_options *o, const json_t *info, const struct open_count *
 
 	if (ics_client_uint(info, "conservation_exact") != 0 && ics_client_uint(info, "conservation_ok") == 0)
 		return CHECK_CRITICAL;
+	if (ics_client_uint(info, "stalled") > 0)
+		return CHECK_CRITICAL;
 	if (o->crit != UINT64_MAX ? all >= o->crit : n->of[ICS_SEV_CRITICAL] > 0)
 		return CHECK_CRITICAL;
 	/* Whatever happens there is not seen. */
@@ -180,11 +188,12 @@ ctl_check(int argc, char **argv)
 		printf("ICMPSCOPE UNKNOWN - no icmpscope answers at %s\n", c.path);
 	} else {
 		verdict = judge(&o, info, &n);
-		printf("ICMPSCOPE %s - %" PRIu64 " critical, %" PRIu64 " warnings open%s%s, %s%" PRIu64
+		printf("ICMPSCOPE %s - %" PRIu64 " critical, %" PRIu64 " warnings open%s%s, %s%s%" PRIu64
 		       " frames, %" PRIu64 " lost | critical=%" PRIu64 " warning=%" PRIu64 " frames=%" PRIu64
 		       "c lost=%" PRIu64 "c dropped=%" PRIu64 "c\n",
 		       words[verdict], n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN], n.worst[0] != '\0' ? ": " : "",
-		       n.worst, ics_client_uint(info, "ports_down") > 0 ? "a port is down, " : "",
+		       n.worst, ics_client_uint(info, "stalled") > 0 ? "a thread does not turn, " : "",
+		       ics_client_uint(info, "ports_down") > 0 ? "a port is down, " : "",
 		       ics_client_uint(info, "frames"), lost_before(info), n.of[ICS_SEV_CRITICAL], n.of[ICS_SEV_WARN],
 		       ics_client_uint(info, "frames"), lost_before(info), ics_client_uint(info, "dropped"));
 	}
