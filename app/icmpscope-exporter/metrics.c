@@ -3,6 +3,8 @@
  */
 #include "metrics.h"
 
+#include "fleet.h"
+
 #include "ics_reason.h"
 
 #include <inttypes.h>
@@ -455,6 +457,7 @@ metrics_scrape(struct ics_client *c, const char *path, bool openmetrics, struct 
 	single(&s, "icmpscope_up", GAUGE, "1 when icmpscope answered.", info != NULL && c->fd >= 0);
 	family(&s, "icmpscope_scrape_duration_seconds", GAUGE, "What this scrape took.");
 	text_add(out, "icmpscope_scrape_duration_seconds %.6f\n", now_s() - start);
+	fleet_metrics(out, openmetrics);
 	if (openmetrics)
 		text_add(out, "# EOF\n");
 	json_decref(info);

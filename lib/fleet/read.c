@@ -1,5 +1,5 @@
 /* What the fleet's streams hold, for who asks: the latest value of each appliance, with its age by the server's clock, and events
- * by subject and time. By ordered consumers, which live in the server's memory and go with who asked.
+ * by subject and time. By consumers that live in the server's memory and go with who asked.
  */
 #include "fleet_priv.h"
 
@@ -9,34 +9,54 @@
 #include <string.h>
 
 #define NEXT_MS 10000
+#define HEARTBEAT_NS 3000000000ll
 /* A value that was overwritten while others were read comes later, as the new one. */
 #define VALUES_S 5
 
 struct reading {
 	natsSubscription *sub;
-	bool more;         /* messages to come */
-	int64_t server_ns; /* its clock then */
+	char inbox[96];
+	bool more; /* messages to come */
+	uint64_t delivered;
+	int64_t server_ns; /* its clock when it began */
 	int64_t until_ns;  /* what was stored later is not waited for */
 };
 
+/* The library's own ordered consumer may leave a lock behind when it is closed while messages come (libnats 3.4.1), so this
+ * is a plain one whose deliveries are counted here.
+ */
 static int
 begin(struct ics_fleet *f, struct reading *r, const char *stream, const char *filter, jsDeliverPolicy policy,
       uint64_t since_ns)
 {
+	natsInbox *inbox = NULL;
 	jsConsumerInfo *info = NULL;
-	jsSubOptions o;
+	jsConsumerConfig c;
 	jsErrCode code = 0;
 	natsStatus s;
 
-	jsSubOptions_Init(&o);
-	o.Stream = stream;
-	o.Ordered = true;
-	o.Config.DeliverPolicy = policy;
+	jsConsumerConfig_Init(&c);
+	c.DeliverPolicy = policy;
 	if (policy == js_DeliverByStartTime)
-		o.Config.OptStartTime = (int64_t)since_ns;
-	s = js_SubscribeSync(&r->sub, f->js, filter, NULL, &o, &code);
+		c.OptStartTime = (int64_t)since_ns;
+	c.AckPolicy = js_AckNone;
+	c.FilterSubject = filter;
+	c.FlowControl = true;
+	c.Heartbeat = HEARTBEAT_NS;
+	c.MemoryStorage = true;
+	c.Replicas = 1;
+	s = natsInbox_Create(&inbox);
+	if (s == NATS_OK) {
+		snprintf(r->inbox, sizeof(r->inbox), "%s", inbox);
+		c.DeliverSubject = r->inbox;
+		natsInbox_Destroy(inbox);
+		s = natsConnection_SubscribeSync(&r->sub, f->nc, r->inbox);
+	}
+	/* The server holds back by itself (flow control). */
 	if (s == NATS_OK)
-		s = natsSubscription_GetConsumerInfo(&info, r->sub, NULL, &code);
+		s = natsSubscription_SetPendingLimits(r->sub, -1, -1);
+	if (s == NATS_OK)
+		s = js_AddConsumer(&info, f->js, stream, &c, NULL, &code);
 	if (s != NATS_OK) {
 		enum ics_fleet_trouble kind = fleet_fail(f, s, code, "reading");
 
@@ -54,31 +74,68 @@ begin(struct ics_fleet *f, struct reading *r, const char *stream, const char *fi
 	return 0;
 }
 
+/* "$JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRIES.SEQUENCE.DELIVERED.TIME.PENDING[.MORE]" */
+static bool
+parse_delivery(const char *reply, uint64_t n[static 4])
+{
+	const char *at[12];
+	unsigned k = 0, first;
+
+	for (; reply != NULL && k < ICS_ARRAY_LEN(at); k++) {
+		at[k] = reply;
+		reply = strchr(reply, '.');
+		reply = reply != NULL ? reply + 1 : NULL;
+	}
+	first = k >= 11 ? 7 : 5;
+	if (k < first + 4 || strncmp(at[0], "$JS.ACK.", 8) != 0)
+		return false;
+	for (unsigned i = 0; i < 4; i++)
+		n[i] = strtoull(at[first + i], NULL, 10);
+	return true;
+}
+
+/* What the server says about the delivery itself; a question is answered. */
+static bool
+is_control(struct ics_fleet *f, natsMsg *msg)
+{
+	const char *status = NULL;
+
+	if (natsMsgHeader_Get(msg, "Status", &status) != NATS_OK || status == NULL)
+		return false;
+	if (natsMsg_GetReply(msg) != NULL)
+		(void)natsConnection_Publish(f->nc, natsMsg_GetReply(msg), NULL, 0);
+	return true;
+}
+
 /* 1: *msg, stored at *stored_ns, the seq-th of its stream; 0: that was all; -errno. */
 static int
 next(struct ics_fleet *f, struct reading *r, natsMsg **msg, int64_t *stored_ns, uint64_t *seq)
 {
-	jsMsgMetaData *meta = NULL;
-	natsStatus s;
+	uint64_t n[4]; /* sequence, number of the delivery, time, pending */
 
-	if (!r->more)
-		return 0;
-	s = natsSubscription_NextMsg(msg, r->sub, NEXT_MS);
-	if (s == NATS_OK) {
-		s = natsMsg_GetMetaData(&meta, *msg);
-		if (s != NATS_OK)
+	while (r->more) {
+		natsStatus s = natsSubscription_NextMsg(msg, r->sub, NEXT_MS);
+
+		if (s != NATS_OK) {
+			(void)fleet_fail(f, s, 0, "reading");
+			return -EIO;
+		}
+		if (is_control(f, *msg)) {
 			natsMsg_Destroy(*msg);
+			continue;
+		}
+		if (!parse_delivery(natsMsg_GetReply(*msg), n) || n[1] != ++r->delivered) {
+			natsMsg_Destroy(*msg);
+			snprintf(f->error, sizeof(f->error), "reading: messages were lost on the way; ask again");
+			return -EIO;
+		}
+		*seq = n[0];
+		*stored_ns = (int64_t)n[2];
+		/* Who asks gets what was there when it asked, else a busy stream had no end. */
+		r->more = n[3] > 0 && *stored_ns <= r->until_ns;
+		return 1;
 	}
-	if (s != NATS_OK) {
-		(void)fleet_fail(f, s, 0, "reading");
-		return -EIO;
-	}
-	*stored_ns = meta->Timestamp;
-	*seq = meta->Sequence.Stream;
-	/* Who asks gets what was there when it asked, else a busy stream had no end. */
-	r->more = meta->NumPending > 0 && meta->Timestamp <= r->until_ns;
-	jsMsgMetaData_Destroy(meta);
-	return 1;
+	return 0;
 }
 
 static json_t *
