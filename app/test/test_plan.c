@@ -370,6 +370,22 @@ test_cores_before_threads(void **state)
 	assert_int_equal(out.figures.shared, 0);
 }
 
+/* The same where the threads of a core are numbered one after the other. */
+static void
+test_cores_before_threads_in_turn(void **state)
+{
+	machine(8, 1);
+	for (unsigned i = 0; i < 8; i++)
+		in.cpu[i].core = (int)(i & ~1u);
+	in.n_ports = 3;
+	make();
+	check_plan();
+	assert_int_equal(out.main_cpu, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(out.worker[i].cpu, 2 * i + 2);
+	assert_int_equal(out.n_warnings, 0);
+}
+
 /* The operator names one thread of each core: the control core does not take the other one of any while there is a core left. */
 static void
 test_control_avoids_cores_of_workers(void **state)
@@ -672,6 +688,7 @@ main(void)
 		cmocka_unit_test(test_cpu_lists),
 		cmocka_unit_test(test_one_core_of_two_threads),
 		cmocka_unit_test(test_cores_before_threads),
+		cmocka_unit_test(test_cores_before_threads_in_turn),
 		cmocka_unit_test(test_control_avoids_cores_of_workers),
 		cmocka_unit_test(test_near_thread_before_far_core),
 		cmocka_unit_test(test_nearest_of_the_far),
