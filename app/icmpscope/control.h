@@ -31,7 +31,7 @@ struct control {
 	struct links *links;
 	const struct device *devices;
 	struct announce announce;
-	uint64_t run_for_ns; /* 0: until told to stop */
+	uint64_t run_for_ns;   /* 0: until told to stop */
 	ics_counter turns;     /* of its loop: what the watchdog looks at */
 	ics_counter anomalies; /* that are open */
 	/* the loop's own */

@@ -298,7 +298,9 @@ journalist_start(struct journalist *j, const struct ics_config *conf, const char
 		j->queue = ics_journal_queue_new(QUEUE_LEN);
 		if (j->queue != NULL && j->journal != NULL)
 			j->asides = ics_journal_queue_new(ASIDES_LEN);
-		rc = j->queue == NULL || (j->journal != NULL && j->asides == NULL) ? -errno : background_start(&j->thread, "journal", write_journal, j, facts, plan);
+		rc = j->queue == NULL || (j->journal != NULL && j->asides == NULL)
+			     ? -errno
+			     : background_start(&j->thread, "journal", write_journal, j, facts, plan);
 		if (rc != 0)
 			fprintf(stderr, "icmpscope: no thread for the journal: %s\n", strerror(-rc));
 	}

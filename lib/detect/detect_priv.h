@@ -28,9 +28,9 @@ struct ics_detect_shared {
 };
 
 struct ics_detector_ops {
-	uint64_t classes;                     /* bits 1 << enum ics_class: messages of other classes are not shown */
-	size_t episode_len;                   /* of the struct that starts with struct ics_episode */
-	int (*init)(struct ics_detector *d);  /* NULL: nothing to do */
+	uint64_t classes;                    /* bits 1 << enum ics_class: messages of other classes are not shown */
+	size_t episode_len;                  /* of the struct that starts with struct ics_episode */
+	int (*init)(struct ics_detector *d); /* NULL: nothing to do */
 	/* After init, and when settings changed: what is derived from d->conf. NULL: nothing is. */
 	void (*configure)(struct ics_detector *d);
 	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */

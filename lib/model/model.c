@@ -29,7 +29,8 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 			   ics_hash_mix(seed, 6)) != 0 ||
 	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_holds_init(m, ics_hash_mix(seed, 21)) != 0 ||
 	    ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 || ics_mcast_init(m, ics_hash_mix(seed, 13)) != 0 ||
-	    ics_frames_init(m) != 0 || ics_gateways_init(m) != 0 || (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
+	    ics_frames_init(m) != 0 || ics_gateways_init(m) != 0 ||
+	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
 		return NULL;

@@ -92,7 +92,7 @@ struct ics_model {
 	struct ics_query_event query; /* of the latest query */
 	uint64_t prefix_seed;
 	struct ics_paths paths;
-	struct ics_mcast *mcast; /* group.h */
+	struct ics_mcast *mcast;       /* group.h */
 	struct ics_gateways *gateways; /* gateway.c */
 	struct ics_table routes;
 	uint64_t routes_swept_ns;
@@ -101,8 +101,8 @@ struct ics_model {
 	struct ics_ahead expected;                     /* what the next record is about, perhaps */
 	uint32_t *by_id;                               /* indexes of routers in order of id */
 	uint32_t last_router_id;
-	struct ics_timer reconf; /* reconf.c: goes through the bindings */
-	uint32_t reconf_hand;    /* 0: it is through */
+	struct ics_timer reconf;        /* reconf.c: goes through the bindings */
+	uint32_t reconf_hand;           /* 0: it is through */
 	uint8_t gateway_last_byte[256]; /* 1 where a gateway ends in this byte: most addresses need no look-up */
 	struct ics_model_stats stats;   /* drops and evictions; populations come from the tables */
 };
