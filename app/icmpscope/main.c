@@ -448,6 +448,7 @@ prepare_control(void)
 		   run.shared.clock.ns0);
 	c->run_for_ns = run.args.run_for_s * 1000000000ull;
 	run.watchdog.journalist = &run.journalist;
+	run.watchdog.ending = &run.shared.stop;
 	run.watchdog.anomalies = &c->anomalies;
 	run.source.watchdog = &run.watchdog.view;
 	control_prepare(c);

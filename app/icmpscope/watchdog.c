@@ -234,7 +234,7 @@ look(struct watchdog *w, uint64_t now)
 		tell_pause(w, to_ms(gap));
 	if (gap > LATE_NS)
 		gap = LATE_NS;
-	for (unsigned i = 0; i < w->n_watched; i++)
+	for (unsigned i = 0; i < w->n_watched && !atomic_load_explicit(w->ending, memory_order_relaxed); i++)
 		look_at(w, &w->watched[i], now, gap);
 	tell_denied(w);
 	notify(w, now);

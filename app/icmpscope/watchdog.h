@@ -30,6 +30,7 @@ struct watchdog {
 	struct watched watched[PLAN_WORKERS_MAX + 1]; /* the control core first */
 	unsigned n_watched;
 	const struct ics_export_worker *workers;
+	const _Atomic bool *ending;   /* threads end from then on, and accuse nobody */
 	const ics_counter *anomalies; /* that are open */
 	const ics_counter *denied;    /* by the sandbox, NULL without one */
 	struct journalist *journalist;
