@@ -140,6 +140,10 @@ def test_each_line_once(server, tmp_path):
     ini = settings(tmp_path / "tap", server.url(), more=ONE)
     journal = Journal(tmp_path / "tap" / "journal.json", per_file=300)
     set_up(ini)
+    # As after an outage that is longer than the server knows ids: nothing here may rest on that it drops what it has.
+    with nats.Client(server.port) as c:
+        config = c.api(f"STREAM.INFO.{STREAM}")["config"]
+        assert "error" not in c.api(f"STREAM.UPDATE.{STREAM}", config | {"duplicate_window": 100_000_000})
     journal.write(1000)
     with exporter(ini):
         lab.wait_for("the journal as it was", lambda: count(server) == 1000)
@@ -151,12 +155,14 @@ def test_each_line_once(server, tmp_path):
         e.stop(signal.SIGKILL)
     # The stream knows how far it came.
     (tmp_path / "tap" / "cursor").unlink()
+    time.sleep(1)
     with exporter(ini) as e:
         lab.wait_for("all of it", lambda: count(server) == 1900)
         journal.write(1)
         lab.wait_for("one more", lambda: count(server) == 1901)
     # Half of a cursor is enough, and a damaged one is said.
     (tmp_path / "tap" / "cursor").write_bytes(b"icscurs1" + b"\x5a" * 8000)
+    time.sleep(1)
     with exporter(ini) as e:
         journal.write(2)
         lab.wait_for("two more", lambda: count(server) == 1903)
@@ -322,7 +328,7 @@ def test_keys_and_rights(tmp_path):
             lab.wait_for("that it is refused", lambda: any("refuses it" in t for t in trouble(e)))
             refused = [t for t in trouble(e) if "refuses it" in t]
             assert "ermissions" in refused[0] and "tap-2" in refused[0], refused
-            time.sleep(5)
+            time.sleep(2)
             assert len([t for t in trouble(e) if "refuses it" in t]) <= 2, e.lines()
         # A key that the server does not know; a CA that is not the servers'; a seed that everybody can read.
         ini.write_text(ini.read_text().replace(str(tap), str(other)))

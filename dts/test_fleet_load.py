@@ -14,7 +14,7 @@ from conftest import program
 from test_fleet import STREAM, ctl, set_up, settings
 
 LONG = os.environ.get("ICMPSCOPE_LONG") == "1"
-TAPS, SITES, SECONDS, RATE, SILENT, SILENT_AT = (1000, 200, 300, 0.5, 50, 120) if LONG else (60, 12, 45, 1, 5, 5)
+TAPS, SITES, SECONDS, RATE, SILENT, SILENT_AT = (1000, 200, 300, 0.5, 50, 120) if LONG else (60, 12, 36, 1, 5, 1)
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")
 

@@ -17,7 +17,7 @@
 #define IDLE_MS 200
 #define BACK_OFF_MIN_MS 200
 #define BACK_OFF_OPEN_MS 5000
-#define BACK_OFF_MAX_MS 15000
+#define BACK_OFF_MAX_MS 10000
 /* The server forgets ids after two minutes: what was tried for so long is asked for before it is sent again. */
 #define ASK_AGAIN_S 30
 #define SYNC_S 5
@@ -426,7 +426,8 @@ run(void *arg)
 		else
 			wait_ms(p, IDLE_MS);
 	}
-	if (p->fleet != NULL)
+	/* Who could not tell its state before is not waited for. */
+	if (p->fleet != NULL && p->trouble[BEATS].said == 0)
 		beat(p, "it was told to");
 	disconnect(p);
 	nats_ReleaseThreadMemory();
