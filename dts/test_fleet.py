@@ -15,7 +15,8 @@ import time
 import lab
 import nats
 import pytest
-from conftest import program
+from conftest import VECTORS, program
+from scope import Scope
 
 LONG = os.environ.get("ICMPSCOPE_LONG") == "1"
 STREAM = "ICMPSCOPE_EVENTS"
@@ -61,11 +62,11 @@ class Journal:
 
 
 class Exporter:
-    def __init__(self, ini, said):
+    def __init__(self, ini, said, socket=None):
         self.said = said
         self.file = open(said, "ab")
         self.process = subprocess.Popen([program("icmpscope-exporter"), "--listen", f"127.0.0.1:{nats.free_port()}", "--socket",
-                                         f"{ini}.no-socket", "-c", ini], stdout=subprocess.DEVNULL, stderr=self.file)
+                                         socket or f"{ini}.no-socket", "-c", ini], stdout=subprocess.DEVNULL, stderr=self.file)
 
     def lines(self):
         return self.said.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -80,8 +81,8 @@ class Exporter:
 
 
 @contextlib.contextmanager
-def exporter(ini, name="said"):
-    e = Exporter(ini, ini.parent / name)
+def exporter(ini, name="said", socket=None):
+    e = Exporter(ini, ini.parent / name, socket)
     try:
         yield e
     finally:
@@ -204,6 +205,44 @@ def test_setup_twice(server, tmp_path):
     changed = ctl(ini, "setup").splitlines()
     assert re.search("changed max_age [0-9]+ to [0-9]+$", changed[0]) and changed[1].endswith(": as it should be")
     assert all(t.endswith(": as it should be") for t in ctl(ini, "setup").splitlines())
+
+
+def test_a_real_one(server, tmp_path):
+    """An icmpscope with its exporter: what its journal and its socket say, the fleet says; the inspector's figures do not move when
+    the server goes."""
+    ini = settings(tmp_path / "tap", server.url(), more=ONE)
+    path = tmp_path / "tap" / "journal.json"
+    set_up(ini)
+    with Scope("-p", f"pcap:{VECTORS / 'incident1.pcap'}", "--set", f"journal.file={path}", "--set", "journal.appliance=tap-1", "--set",
+               "journal.site=berlin") as scope:
+        lab.wait_for("the capture is read", lambda: "capture read" in scope.output())
+        info = lab.wait_for("all is judged and written", lambda: (i := scope.info())["journal_queued"] == 0 and i["pending"] == 0
+                            and i["anomalies_opened"] >= 2 and i)
+        lines = len(path.read_text().splitlines())
+        with exporter(ini, socket=scope.dir / "dpdk" / scope.prefix / "dpdk_telemetry.v2") as e:
+            lab.wait_for("its journal", lambda: count(server) == lines)
+            lab.wait_for("its state", lambda: count(server, "KV_icmpscope_state") == 1 and count(server, "KV_icmpscope_bindings") == 1)
+            row = json.loads(ctl(ini, "--json"))["appliances"][0]
+            found = [a for a in scope.anomalies() if a["state"] == "open" and not a["muted"]]
+            assert row["state"]["frames"] == info["frames"] and row["state"]["version"] == info["version"]
+            assert row["state"]["open"] == len(found) and row["state"]["critical"] == len([a for a in found if a["severity"] == "critical"])
+            assert row["health"] == ("critical" if row["state"]["critical"] else "warn" if row["state"]["warn"] else "ok")
+            assert len(row["state"]["routers"]) == info["routers"] > 0
+            assert {a["name"] for a in json.loads(ctl(ini, "anomalies", "--json"))["anomalies"]} == {a["name"] for a in found}
+            router = row["state"]["routers"][0]
+            about = json.loads(ctl(ini, "history", router["mac"], "--since", "0", "--json"))
+            assert any(e["event"]["icmpscope"]["event"] == "open" for e in about["events"])
+            assert [e["event"] for e in about["events"]] == [m[3] for m in read(server) if router["mac"] in json.dumps(m[3])]
+            assert json.loads(ctl(ini, "correlate", "--json")) == {"findings": [], "left_out": 0}
+            server.stop(signal.SIGKILL)
+            time.sleep(2)
+            after = scope.info()
+            moved = {k for k in ("frames", "delivered", "dropped", "missed", "journal_dropped", "conservation_ok") if after[k] != info[k]}
+            assert not moved
+            server.start()
+            nats.wait_for_jetstream([server])
+            lab.wait_for("that it works again", lambda: any("works again" in t for t in e.lines()))
+    lab.wait_for("that its end is told", lambda: json.loads(ctl(ini, "--json"))["appliances"][0]["health"] == "stopped")
 
 
 def trouble(e):
