@@ -359,12 +359,13 @@ router_learns_four_macs(void **state)
 static void
 router_quota_of_a_segment(void **state)
 {
-	struct rig *r = rig_new("detect.gateways=fe80::ffff");
+	struct rig *r = rig_new("detect.gateways=fe80::ffff,fe80::fffe");
 	struct ics_model *m = ics_engine_model(r->engine);
 	struct ics_model_stats st;
 	struct packet p = ra_from("fe80::ffff", MAC_R, 0, 0);
 	char addr[ICS_IP_STRLEN];
 	uint32_t last = 0;
+	unsigned pinned = 0;
 	unsigned n = 0;
 
 	feed(r, &p, T0);
@@ -384,14 +385,19 @@ router_quota_of_a_segment(void **state)
 	assert_int_equal(st.routers, ICS_ROUTERS_PER_SEGMENT);
 	assert_int_equal(st.router_drops, 100 - (ICS_ROUTERS_PER_SEGMENT - 1));
 	assert_int_equal(ics_model_segment(m, 0)->default_routers, ICS_ROUTERS_PER_SEGMENT - 1);
+	/* A configured one finds a place among routers that an attacker invented. */
+	p = ra_from("fe80::fffe", MAC_R, 1800, 0);
+	feed(r, &p, T0 + S + 101 * MS);
 	for (const struct ics_router *router = ics_model_router_next(m, 0); router != NULL;
 	     router = ics_model_router_next(m, router->id + 1)) {
+		pinned += router->pinned;
 		assert_true(router->id > last);
 		assert_true(router->state == ICS_ROUTER_DEFAULT || router->pinned);
 		last = router->id;
 		n++;
 	}
 	assert_int_equal(n, ICS_ROUTERS_PER_SEGMENT);
+	assert_int_equal(pinned, 2);
 	/* They expire, and the next one finds a place. */
 	ics_engine_tick(r->engine, T0 + 2000 * S);
 	assert_int_equal(ics_model_segment(m, 0)->default_routers, 0);

@@ -1,5 +1,6 @@
 /* The routers of each segment and what hosts believe of them: the default router list of RFC 4861 6.3.4 as a state
- * machine. A DEFAULT or configured router is never evicted; quota and cap push out the oldest of the others.
+ * machine. Quota and cap push out the oldest of those that are neither DEFAULT nor configured; for a configured one the
+ * latest that is not gives way.
  */
 #include "gateway.h"
 #include "warm.h"
@@ -192,10 +193,29 @@ forget(struct ics_model *m, struct router_entry *e)
 	if (e->next != 0)
 		((struct router_entry *)ics_table_at(&m->routers, e->next))->prev = e->prev;
 	seg->s.routers--;
+	if (e->r.state == ICS_ROUTER_DEFAULT)
+		seg->s.default_routers--;
 	if (seg->routers == 0)
 		seg->router_bits = 0;
 	memmove(&m->by_id[pos], &m->by_id[pos + 1], (m->routers.count - pos - 1) * sizeof(m->by_id[0]));
 	ics_table_remove(&m->routers, e->index);
+}
+
+/* An operator named the router that comes: it takes the place of whoever was not named and came last, whatever that one
+ * says of itself. A flood of invented routers fills the quota before a gateway is first heard.
+ */
+static struct router_entry *
+latest_unnamed(struct ics_model *m, const struct seg_entry *seg)
+{
+	struct router_entry *best = NULL, *e;
+
+	for (uint32_t i = seg->routers; i != 0; i = e->next) {
+		e = ics_table_at(&m->routers, i);
+		if (!e->r.pinned && !e->r.held && !ics_router_is_querier(m, &e->r) &&
+		    (best == NULL || e->r.first_ns > best->r.first_ns))
+			best = e;
+	}
+	return best;
 }
 
 /* One that never was a default router goes before one that was; of equals the one not heard for longest. */
@@ -231,6 +251,8 @@ ics_router_make(struct ics_model *m, struct seg_entry *seg, const struct ics_ip 
 
 	if (seg->s.routers >= ICS_ROUTERS_PER_SEGMENT) {
 		e = quota_victim(m, seg);
+		if (e == NULL && ics_model_is_gateway(m, addr))
+			e = latest_unnamed(m, seg);
 		if (e == NULL) {
 			m->stats.router_drops++;
 			return NULL;
