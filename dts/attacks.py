@@ -85,7 +85,8 @@ ATTACKS = [
     atk6("fake_solicitate6", f"fake_solicitate6 {DEV} {W}", why="what it says is true: its own address and MAC"),
     atk6("flood_advertise6", f"flood_advertise6 {DEV}", "nd_flood", seconds=5),
     atk6("flood_advertise6_k", f"flood_advertise6 -k {DEV}", "nd_flood", "nb_lla_mismatch", seconds=5),
-    atk6("flood_solicitate6", f"flood_solicitate6 {DEV} {V} {V}", "nd_flood", seconds=5),
+    # Of the stations that it invents two may have one address.
+    atk6("flood_solicitate6", f"flood_solicitate6 {DEV} {V} {V}", "nd_flood", "nb_spoof", seconds=5),
     atk6("flood_solicitate6_k", f"flood_solicitate6 -k {DEV}", "nd_flood", "nd_scan nb_lla_mismatch", seconds=5),
     atk6("parasite6", f"parasite6 {DEV}",
          "nb_spoof", "nb_flip_flop router_gateway_mac_changed", seconds=3, meanwhile=hosts_look_for_each_other),
