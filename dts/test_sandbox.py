@@ -211,3 +211,26 @@ def test_failure_is_fatal_unless_told_otherwise(tmp_path):
         info = scope.info()
         assert info["sandbox"] == "off" and "sandbox_user" not in info
         assert all(s["NoNewPrivs"] == "0" and s["CapEff"] != NOTHING for s in statuses(scope.process.pid).values())
+
+
+def test_reader(reader, tmp_path):
+    """icmpscope-read keeps what root needs to read other people's files, and writes where it was asked to."""
+    where = {name: tmp_path / name for name in ("history", "evidence", "html")}
+    for d in where.values():
+        d.mkdir()
+    p = subprocess.Popen([reader.path, "--history", where["history"] / "h.db", "--evidence", where["evidence"], "--html",
+                          where["html"] / "r.html", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def is_bound():
+        return all(s["NoNewPrivs"] == "1" and s["CapBnd"] == NOTHING for s in statuses(p.pid).values())
+
+    try:
+        lab.wait_for("it gives away what it does not need", is_bound, 30)
+        lab.wait_for("capabilities, too", lambda: all(int(s["CapEff"], 16) & ~6 == 0 for s in statuses(p.pid).values()), 10)
+        p.communicate(INCIDENT1.read_bytes(), timeout=60)
+    finally:
+        p.kill()
+        p.wait(10)
+    assert p.returncode == 0
+    assert (where["history"] / "h.db").stat().st_size and (where["html"] / "r.html").stat().st_size
+    assert len(list(where["evidence"].glob("*.pcapng"))) == 2

@@ -1,6 +1,8 @@
 /* icmpscope-read: the inspector over capture files. The fast half sees every frame, what it sends goes straight to
  * the slow half, and the report is what both learned: the same verdict as on the wire (design: Programs).
  */
+#include "confine.h"
+
 #include "ics_capture.h"
 #include "ics_config.h"
 #include "ics_engine.h"
@@ -445,6 +447,7 @@ run(const struct options *o, const struct ics_config *conf)
 		free(captures);
 		return EXIT_FAILED;
 	}
+	confine((const char *[]){o->history, o->evidence, o->html}, 3);
 	if (o->html != NULL && !open_html(r, o)) {
 		stop(r);
 		free(captures);

@@ -4,6 +4,8 @@
  */
 #include "sandbox_priv.h"
 
+#include "ics_export.h"
+
 #include <cap-ng.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -16,33 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-bool
-sandbox_add_dir(struct sandbox_conf *c, const char *dir, enum sandbox_right right)
-{
-	struct sandbox_place *p = &c->place[c->n_places];
-
-	if (c->n_places == SANDBOX_PLACES_MAX || strlen(dir) >= sizeof(p->dir))
-		return false;
-	snprintf(p->dir, sizeof(p->dir), "%s", dir);
-	p->right = right;
-	c->n_places++;
-	return true;
-}
-
-bool
-sandbox_add_dir_of(struct sandbox_conf *c, const char *file, enum sandbox_right right)
-{
-	const char *slash = strrchr(file, '/');
-	char dir[256];
-
-	if (slash == NULL)
-		return sandbox_add_dir(c, ".", right);
-	if ((size_t)(slash - file) >= sizeof(dir))
-		return false;
-	snprintf(dir, sizeof(dir), "%.*s", slash == file ? 1 : (int)(slash - file), file);
-	return sandbox_add_dir(c, dir, right);
-}
 
 /* ---- the user ---- */
 

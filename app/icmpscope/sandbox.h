@@ -1,14 +1,15 @@
 /* What the program gives away once it runs: capabilities, new privileges, system calls that it does not use, and every place on
  * disk but those where it writes. Free of DPDK; main.c enters it when workers run and everything is open, and the
- * tests' own program (app/sandbox-probe) enters the very same one.
+ * tests' own program (app/test/sandbox_probe.c) enters the very same one.
  */
 #ifndef ICMPSCOPE_SANDBOX_H
 #define ICMPSCOPE_SANDBOX_H
 
-#include "ics_config.h"
-#include "ics_export.h"
+#include "ics_count.h"
 
 #include <signal.h>
+
+struct ics_export_sandbox;
 
 #define SANDBOX_ERR_LEN 512
 #define SANDBOX_PLACES_MAX 64

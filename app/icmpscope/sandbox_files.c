@@ -77,6 +77,33 @@ allow(int rules, const char *dir, uint64_t access, char err[static SANDBOX_ERR_L
 	return rc;
 }
 
+bool
+sandbox_add_dir(struct sandbox_conf *c, const char *dir, enum sandbox_right right)
+{
+	struct sandbox_place *p = &c->place[c->n_places];
+
+	if (c->n_places == SANDBOX_PLACES_MAX || strlen(dir) >= sizeof(p->dir))
+		return false;
+	snprintf(p->dir, sizeof(p->dir), "%s", dir);
+	p->right = right;
+	c->n_places++;
+	return true;
+}
+
+bool
+sandbox_add_dir_of(struct sandbox_conf *c, const char *file, enum sandbox_right right)
+{
+	const char *slash = strrchr(file, '/');
+	char dir[256];
+
+	if (slash == NULL)
+		return sandbox_add_dir(c, ".", right);
+	if ((size_t)(slash - file) >= sizeof(dir))
+		return false;
+	snprintf(dir, sizeof(dir), "%.*s", slash == file ? 1 : (int)(slash - file), file);
+	return sandbox_add_dir(c, dir, right);
+}
+
 int
 sandbox_files_make(const struct sandbox_conf *c, unsigned *abi, char err[static SANDBOX_ERR_LEN])
 {

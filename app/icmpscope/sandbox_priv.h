@@ -24,6 +24,8 @@ int sandbox_all_threads(sandbox_thread_fn fn, void *arg, char err[static SANDBOX
 int sandbox_thread_bound(void *unused);
 /* For sandbox_all_threads(): rules of landlock, where *rules is not negative; then no capability. */
 int sandbox_thread_drop(void *rules);
+/* This thread keeps no capability but these, a bit each, of those it has. 0 or -errno. */
+int sandbox_thread_keep(uint32_t caps);
 /* Calls fn for each thread there is; stops at the first that does not return 0 and returns that. */
 int sandbox_each_thread(int (*fn)(int tid, void *ctx), void *ctx);
 

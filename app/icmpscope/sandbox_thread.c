@@ -153,13 +153,22 @@ sandbox_thread_bound(void *unused)
 }
 
 int
-sandbox_thread_drop(void *rules)
+sandbox_thread_keep(uint32_t caps)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {{0}};
+	struct __user_cap_data_struct d[2] = {{0}};
+
+	if (syscall(SYS_capget, &h, d) != 0)
+		return -errno;
+	d[0] = (struct __user_cap_data_struct){.effective = d[0].effective & caps, .permitted = d[0].permitted & caps};
+	d[1] = (struct __user_cap_data_struct){0};
+	return syscall(SYS_capset, &h, d) == 0 ? 0 : -errno;
+}
+
+int
+sandbox_thread_drop(void *rules)
+{
 	int rc = *(int *)rules >= 0 ? sandbox_files_obey(*(int *)rules) : 0;
 
-	if (rc != 0)
-		return rc;
-	return syscall(SYS_capset, &h, none) == 0 ? 0 : -errno;
+	return rc == 0 ? sandbox_thread_keep(0) : rc;
 }

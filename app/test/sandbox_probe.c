@@ -8,6 +8,8 @@
  */
 #include "../icmpscope/sandbox.h"
 
+#include "ics_export.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
