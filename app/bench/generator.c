@@ -1,6 +1,6 @@
 /* Traffic for the benchmarks, a process of its own: frames of a capture again and again through net_memif, at a rate or as
- * fast as it goes, each from a source of its own if wanted, and now and then one of a second capture, with the time at which
- * it was sent. What finds no room in the port is lost and counted, as on a wire, unless it is to be tried again.
+ * fast as it goes, each from a source of its own if wanted, and at the start and now and then one of a second capture, with the
+ * time at which it was sent. What finds no room in the port is lost and counted, as on a wire, unless it is to be tried again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -187,7 +187,7 @@ static void
 run(void)
 {
 	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), end = start + opt.seconds * hz, tsc = start;
-	uint64_t next_probe = start + opt.probe_ms * hz / 1000, allowed = 0, n = 0;
+	uint64_t next_probe = start, allowed = 0, n = 0;
 	struct rte_mbuf *m[BURST];
 	unsigned at = 0, probe = 0;
 

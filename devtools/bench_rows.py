@@ -1,0 +1,362 @@
+"""Scenarios of devtools/bench beyond the looped mixes: distinct messages, shared memory, two workers, throughput without loss,
+latency, and a gateway's last word inside a flood. Each returns rows for the JSON and lines for the table."""
+
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench_peers import CpuTime, Testpmd, pcap_vdev
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "dts"))
+
+DISTINCT = 16384  # four times the slots of the fold cache: none is found again
+SEARCH_STEPS = 6
+PROBES = 100
+
+
+def program(name):
+    return Path(os.environ["ICMPSCOPE_BUILD"]) / "app/bench" / name
+
+
+def memif(socket, role):
+    return f"net_memif0,role={role},id=0,socket={socket},socket-abstract=no,rsize=11"
+
+
+def losses(scope, info):
+    port = scope.ask("/icmpscope/port/info,0")
+    return {"missed": port["missed"], "nombuf": port["no_mbuf"], "dropped": info["dropped"],
+            "conserved": bool(info["conservation_ok"] and info["frames"] == info["classes_sum"])}
+
+
+def all_in(scope, sent):
+    """At rest, what was sent having come out of the shared memory (or not: then frames says so)."""
+    end = time.monotonic() + 30
+    while scope.info()["frames"] < sent and time.monotonic() < end:
+        time.sleep(0.05)
+    return scope.settled(60)
+
+
+class Generator:
+    """icmpscope-bench-generator; it ends after its reader, or that would poll rings that are gone."""
+
+    def __init__(self, directory, socket, capture, **options):
+        argv = [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
+        self.process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
+        self.probes = {}
+
+    def finish(self):
+        """(sent, lost, seconds) once it is through; probes: number -> when it was sent, in ns."""
+        for line in self.process.stdout:
+            if m := re.match(r"probe (\d+) (\d+)", line):
+                self.probes[int(m[1])] = int(m[2])
+            elif m := re.match(r"sent (\d+) lost (\d+) seconds ([\d.]+)", line):
+                return int(m[1]), int(m[2]), float(m[3])
+        raise RuntimeError(f"the generator ended: {self.process.stderr.read()[-1000:]}")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.communicate()
+
+
+# ---- all different, to a consumer that only counts ----
+
+def distinct(directory, rounds, rxonly):
+    """The worker and its rings, every message one of its own, the control core replaced by a loop that counts."""
+    out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", str(rounds * 8), str(DISTINCT)],
+                         capture_output=True, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
+    rows = re.findall(r"^(receive|worker).*?([\d.]+) +([\d.]+) +([\d.]+)(?: +(\d+) +(\d+) +(\d+) +(\d+) +(\d+))?(.*)$", out.stdout, re.M)
+    if len(rows) != 3:
+        raise RuntimeError(f"icmpscope-bench-worker: {out.stderr[-1000:]}{out.stdout}")
+    pps = [r["pps"] for r in rxonly]
+    _, best, median, _, frames, messages, delivered, records, dropped, rest = rows[2]
+    return {"mix": "distinct", "testpmd_mpps": round(statistics.median(pps) / 1e6, 2), "limit_cycles": float(rows[0][2]),
+            "cycles": float(median), "ratio": round(float(rows[0][2]) / float(median), 3), "messages": int(messages),
+            "records": int(records), "dropped": int(dropped), "conserved": out.returncode == 0, "consumer": "counts"}
+
+
+# ---- shared memory, the generator a process of its own ----
+
+def _memif_generator(directory, socket, kind):
+    vdevs = [] if kind in ("txonly", "flowgen") else [pcap_vdev(directory / f"{kind}.pcap")]
+    mode = kind if not vdevs else "io"
+    gen = Testpmd(directory, [*vdevs, memif(socket, "client")], [f"--forward-mode={mode}"], lcores="0@0,1@0")
+    gen.wait_link(len(vdevs))
+    return gen
+
+
+def memif_testpmd(directory, kind, seconds):
+    socket = directory / "memif.sock"
+    socket.unlink(missing_ok=True)
+    rx = Testpmd(directory, [memif(socket, "server")], ["--forward-mode=rxonly"])
+    gen = None
+    try:
+        rx.tell("start")
+        gen = _memif_generator(directory, socket, kind)
+        gen.tell("start")
+        time.sleep(0.5)
+        t0, n0, _, _ = rx.received()
+        time.sleep(seconds)
+        t1, n1, _, _ = rx.received()
+        sent, lost = gen.stop_and_count()
+        return {"pps": round((n1 - n0) / (t1 - t0)), "sent": sent, "not_sent": lost}
+    finally:
+        rx.close()
+        if gen is not None:
+            gen.close()
+
+
+def memif_icmpscope(directory, kind, seconds, scope_class):
+    socket = directory / "memif.sock"
+    socket.unlink(missing_ok=True)
+    gen = None
+    try:
+        with scope_class("-p", memif(socket, "server"), "-w", "1") as scope:
+            gen = _memif_generator(directory, socket, kind)
+            gen.tell("start")
+            time.sleep(0.5)
+            n0, t0 = scope.info()["frames"], time.monotonic()
+            time.sleep(seconds)
+            n1, t1 = scope.info()["frames"], time.monotonic()
+            sent, lost = gen.stop_and_count()
+            info = all_in(scope, sent)
+            return {"pps": round((n1 - n0) / (t1 - t0)), "sent": sent, "not_sent": lost, "received": info["frames"],
+                    **losses(scope, info)}
+    finally:
+        if gen is not None:
+            gen.close()
+
+
+def shared_memory(directory, rounds, seconds, scope_class):
+    rows = []
+    for kind in ("bulk", "nd_mix", "txonly", "flowgen"):
+        pairs = [(memif_testpmd(directory, kind, seconds), memif_icmpscope(directory, kind, seconds, scope_class))
+                 for _ in range(rounds)]
+        rows.append({
+            "kind": kind, "ratio": round(statistics.median(o["pps"] / t["pps"] for t, o in pairs), 3),
+            "testpmd_mpps": round(statistics.median(t["pps"] for t, _ in pairs) / 1e6, 2),
+            "icmpscope_mpps": round(statistics.median(o["pps"] for _, o in pairs) / 1e6, 2),
+            "sent": sum(o["sent"] for _, o in pairs), "received": sum(o["received"] for _, o in pairs),
+            "lost": sum(o["sent"] - o["received"] + o["missed"] + o["nombuf"] + o["dropped"] for _, o in pairs),
+            "conserved": all(o["conserved"] for _, o in pairs), "pairs": pairs})
+    return rows
+
+
+# ---- two workers ----
+
+def workers(directory, rounds, seconds, scope_class):
+    """A port of its own for each worker. Of two CPUs the second worker takes the one of the control core, which sleeps."""
+    rows = []
+    for mix in ("bulk", "nd_mix"):
+        device = f"pcap:{directory / mix}.pcap,loop"
+        ratios = []
+        for _ in range(rounds):
+            pps = []
+            for args in (["-p", device, "-w", "1"], ["-p", device, "-p", device, "-w", "0,1"]):
+                with scope_class(*args) as scope:
+                    time.sleep(1)
+                    n0, t0 = scope.info()["frames"], time.monotonic()
+                    time.sleep(seconds)
+                    last, t1 = scope.info(), time.monotonic()
+                    pps.append((last["frames"] - n0) / (t1 - t0))
+                    lost = last["dropped"]
+            ratios.append((pps[1] / pps[0], *pps, lost))
+        ratios.sort()
+        ratio, one, two, _ = ratios[len(ratios) // 2]
+        rows.append({"mix": mix, "ratio": round(ratio, 2), "one_mpps": round(one / 1e6, 2), "two_mpps": round(two / 1e6, 2),
+                     "dropped": sum(r[3] for r in ratios)})
+    return rows
+
+
+# ---- throughput without loss ----
+
+def _trial_icmpscope(directory, capture, rate, seconds, scope_class):
+    socket = directory / "memif.sock"
+    socket.unlink(missing_ok=True)
+    gen = None
+    try:
+        with scope_class("-p", memif(socket, "server"), "-w", "1") as scope:
+            gen = Generator(directory, socket, capture, rate=rate, seconds=seconds)
+            sent, lost, took = gen.finish()
+            info = all_in(scope, sent)
+            x = losses(scope, info)
+            return sent / took, lost + sent - info["frames"] + x["missed"] + x["nombuf"] + x["dropped"], x["conserved"]
+    finally:
+        if gen is not None:
+            gen.close()
+
+
+def _trial_testpmd(directory, capture, rate, seconds, _):
+    socket = directory / "memif.sock"
+    socket.unlink(missing_ok=True)
+    rx = Testpmd(directory, [memif(socket, "server")], ["--forward-mode=rxonly"])
+    gen = None
+    try:
+        rx.tell("start")
+        gen = Generator(directory, socket, capture, rate=rate, seconds=seconds)
+        sent, lost, took = gen.finish()
+        time.sleep(0.2)
+        return sent / took, lost + sent - rx.received()[1], True
+    finally:
+        rx.close()
+        if gen is not None:
+            gen.close()
+
+
+def search(directory, seconds, scope_class):
+    """RFC 2544 26.1: the highest rate at which nothing is lost, by halving; first all that the generator can do."""
+    rows = []
+    for mix in ("bulk", "nd_mix"):
+        row = {"mix": mix}
+        for name, trial in (("testpmd", _trial_testpmd), ("icmpscope", _trial_icmpscope)):
+            capture = directory / f"{mix}.pcap"
+            most, lost, conserved = trial(directory, capture, 0, seconds, scope_class)
+            trials, low, high = [{"pps": round(most), "lost": lost}], 0, most
+            best = most if lost == 0 else 0
+            while lost_now(trials[-1]) and len(trials) <= SEARCH_STEPS or best == 0 and len(trials) <= SEARCH_STEPS:
+                rate = (low + high) / 2
+                pps, lost, ok = trial(directory, capture, round(rate), seconds, scope_class)
+                conserved &= ok
+                trials.append({"pps": round(pps), "lost": lost})
+                if lost == 0:
+                    best, low = max(best, pps), rate
+                else:
+                    high = rate
+            row[f"{name}_mpps"] = round(best / 1e6, 2)
+            row[f"{name}_trials"] = trials
+            row["conserved"] = row.get("conserved", True) and conserved
+        row["ratio"] = round(row["icmpscope_mpps"] / row["testpmd_mpps"], 2) if row["testpmd_mpps"] else None
+        rows.append(row)
+    return rows
+
+
+def lost_now(trial):
+    return trial["lost"] != 0
+
+
+# ---- from the frame to the finding ----
+
+def _damage(n):
+    """Each on a VLAN of its own, or they would become one finding: a router's last word, told at the first packet."""
+    from test_program import ra
+    return [ra(1 + i, 0x1000 + i, lifetime=0) for i in range(n)]
+
+
+def _write(path, frames):
+    from test_program import write_pcap
+    return write_pcap(path, frames)
+
+
+class Watch:
+    """When each finding of a name was first seen on the socket, by its subject."""
+
+    def __init__(self, scope, name):
+        self.scope, self.name, self.after, self.seen = scope, name, 0, {}
+
+    def poll(self):
+        known = self.scope.ask("/icmpscope/anomaly/list")
+        now = time.time_ns()
+        for n in known if isinstance(known, list) else []:
+            if n <= self.after:
+                continue
+            self.after = n
+            a = self.scope.ask(f"/icmpscope/anomaly/info,{n}")
+            if a.get("name") == self.name:
+                self.seen.setdefault(a.get("subject_router"), (now, a))
+
+
+def _spread(ms):
+    ms = sorted(ms)
+    return {"n": len(ms), "p50_ms": round(ms[len(ms) // 2], 2), "p99_ms": round(ms[min(len(ms) - 1, len(ms) * 99 // 100)], 2),
+            "max_ms": round(ms[-1], 2)}
+
+
+def latency_idle(mode, scope_class):
+    """RAs with lifetime 0, one after the other, through a veth pair and AF_PACKET."""
+    from wire import Wire
+    frames, ms = _damage(PROBES), []
+    with Wire() as wire, scope_class("-p", "tap0", "-w", "1", "--set", "detect.learn_s=0", "--set", f"worker.idle={mode}",
+                                     ns=wire.ns) as scope:
+        watch = Watch(scope, "router_lifetime_zero")
+        time.sleep(0.5)
+        cpu = CpuTime(scope.process.pid)
+        time.sleep(1)
+        share = cpu.seconds()
+        for f in frames:
+            before, sent = len(watch.seen), time.time_ns()
+            wire.send(f)
+            while len(watch.seen) == before and time.time_ns() < sent + 2e9:
+                watch.poll()
+            ms.append((time.time_ns() - sent) / 1e6)
+            time.sleep(0.005)
+        found = len(watch.seen)
+    return {"load": f"idle, idle = {mode}", "found": found, "cpu_percent": round(100 * share), **_spread(ms)}
+
+
+def latency_load(directory, mix, scope_class):
+    """The same among as many frames as the generator makes, through memif."""
+    socket, gen = directory / "memif.sock", None
+    socket.unlink(missing_ok=True)
+    _write(directory / "routers.pcap", _damage(PROBES))
+    try:
+        with scope_class("-p", memif(socket, "server"), "-w", "1", "--set", "detect.learn_s=0") as scope:
+            watch = Watch(scope, "router_lifetime_zero")
+            gen = Generator(directory, socket, directory / f"{mix}.pcap", seconds=6, retry=1,
+                            probes=directory / "routers.pcap", probe_ms=50)
+            end = time.monotonic() + 40
+            while len(watch.seen) < PROBES and time.monotonic() < end:
+                watch.poll()
+            sent, lost, took = gen.finish()
+            info = all_in(scope, sent)
+            at = {a["subject_router"]: now for _, (now, a) in watch.seen.items()}
+            ms = [(at[f"fe80::{0x1000 + i:x}"] - ns) / 1e6 for i, ns in gen.probes.items() if f"fe80::{0x1000 + i:x}" in at]
+            return {"load": f"{mix}, {sent / took / 1e6:.1f} Mpps", "found": len(ms), "sent": sent,
+                    **losses(scope, info), **_spread(ms)}
+    finally:
+        if gen is not None:
+            gen.close()
+
+
+# ---- a gateway's last word inside a flood ----
+
+def last_word(directory, times, scope_class):
+    """RAs of invented routers as fast as the generator makes them, and among them the gateway's own with lifetime 0."""
+    from test_program import ra
+    _write(directory / "forged.pcap", [ra(None, 0x2000 + i) for i in range(64)])
+    _write(directory / "gateway.pcap", [ra(None, 1), ra(None, 1, lifetime=0)])
+    found, flood, offered, right, conserved, dropped = 0, 0, 0, 0, True, 0
+    for _ in range(times):
+        socket, gen = directory / "memif.sock", None
+        socket.unlink(missing_ok=True)
+        try:
+            with scope_class("-p", memif(socket, "server"), "-w", "1", "--set", "detect.learn_s=0", "--set",
+                             "detect.gateways=fe80::1") as scope:
+                gen = Generator(directory, socket, directory / "forged.pcap", seconds=1, distinct=1,
+                                probes=directory / "gateway.pcap", probe_ms=300)
+                sent, lost, took = gen.finish()
+                info = all_in(scope, sent)
+                x = losses(scope, info)
+                gone = [a for a in scope.anomalies() if a["name"] == "router_lifetime_zero" and a.get("subject_router") == "fe80::1"]
+                found += bool(gone)
+                right += bool(gone) and gone[0]["subject_mac"] == "02:00:00:00:00:01" and gone[0]["severity"] == "critical"
+                conserved &= x["conserved"] and info["frames"] == sent
+                dropped += x["dropped"]
+                flood += sent / took
+                offered += (sent + lost) / took
+        finally:
+            if gen is not None:
+                gen.close()
+    return {"times": times, "found": found, "right_evidence": right, "offered_mpps": round(offered / times / 1e6, 2),
+            "taken_mpps": round(flood / times / 1e6, 2), "dropped": dropped,
+            "conserved": conserved}
