@@ -45,6 +45,17 @@ worker_free(struct worker *w)
 	rte_free(w);
 }
 
+/* Zeroed memory that is there: without hugepages the kernel would hand it out page by page, while packets wait. */
+static void *
+new_memory(const char *name, size_t size, int node)
+{
+	void *mem = rte_zmalloc_socket(name, size, RTE_CACHE_LINE_SIZE, node);
+
+	if (mem != NULL)
+		memset(mem, 0, size);
+	return mem;
+}
+
 struct worker *
 worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigned index, uint16_t port_id, bool once)
 {
@@ -79,7 +90,7 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 		.queue = (uint8_t)plan->queue,
 	};
 	if (!once) {
-		mem = rte_zmalloc_socket("fold", ics_fold_size(), RTE_CACHE_LINE_SIZE, plan->node);
+		mem = new_memory("fold", ics_fold_size(), plan->node);
 		w->inspect.fold = mem != NULL ? ics_fold_init(mem) : NULL;
 		if (w->inspect.fold == NULL) {
 			errno = ENOMEM;
@@ -87,8 +98,7 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 		}
 	}
 	if (shared->sample) {
-		mem = rte_zmalloc_socket("sampler", ics_sampler_size(&shared->sampler), RTE_CACHE_LINE_SIZE,
-					 plan->node);
+		mem = new_memory("sampler", ics_sampler_size(&shared->sampler), plan->node);
 		if (mem == NULL) {
 			errno = ENOMEM;
 			goto fail;
