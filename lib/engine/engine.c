@@ -10,10 +10,10 @@
 #define DISORDER_NS 100000000ull
 
 /* Records between two steps of prefetching: what is asked for at one step has come by the next. */
-#define STEP_AHEAD 3
-#define AHEAD_MAX 16
+#define STEP_AHEAD 4
+#define AHEAD_MAX 32
 /* Records before the first step at which they are asked for themselves: they come from another core's cache. */
-#define FETCH_AHEAD 6
+#define FETCH_AHEAD 8
 _Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
