@@ -37,6 +37,45 @@ test_threshold(void **state)
 	rig_free(r);
 }
 
+/* What each detector says of its thresholds is the same whether the settings were there at the start or came later, whatever
+ * they are.
+ */
+static void
+test_thresholds_of_all(void **state)
+{
+	const struct ics_detector_info *a, *b;
+	struct rig *early, *late = rig_new(NULL);
+	struct ics_config_key key;
+	unsigned n = 0, changed = 0;
+	char set[128];
+
+	for (unsigned i = 0; ics_config_key(i, &key); i++) {
+		if (!key.live || strcmp(key.type, "number") != 0 || strcmp(key.key, "mld_version") == 0)
+			continue;
+		snprintf(set, sizeof(set), "%s.%s=%u", key.section, key.key, 700 + i);
+		rig_set(late, set);
+		n++;
+	}
+	assert_true(n > 10);
+	early = rig_new(NULL);
+	ics_engine_free(early->engine);
+	early->conf = late->conf;
+	early->engine = ics_engine_new(&early->conf, 0x5eed);
+	for (unsigned i = 0; (a = ics_engine_detector(early->engine, i)) != NULL; i++) {
+		b = ics_engine_detector(late->engine, i);
+		changed += strcmp(a->thresholds, b->thresholds) != 0;
+	}
+	assert_true(changed >= 7);
+	ics_engine_configure(late->engine, &late->conf);
+	for (unsigned i = 0; (a = ics_engine_detector(early->engine, i)) != NULL; i++) {
+		b = ics_engine_detector(late->engine, i);
+		if (strcmp(a->thresholds, b->thresholds) != 0)
+			fail_msg("%s: \"%s\" at the start, \"%s\" later", a->name, a->thresholds, b->thresholds);
+	}
+	rig_free(early);
+	rig_free(late);
+}
+
 static void
 test_mute(void **state)
 {
@@ -127,10 +166,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threshold),
-		cmocka_unit_test(test_mute),
-		cmocka_unit_test(test_gateways),
-		cmocka_unit_test(test_flags_of_bindings),
+		cmocka_unit_test(test_threshold), cmocka_unit_test(test_thresholds_of_all), cmocka_unit_test(test_mute),
+		cmocka_unit_test(test_gateways),  cmocka_unit_test(test_flags_of_bindings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

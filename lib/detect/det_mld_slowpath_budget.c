@@ -478,13 +478,16 @@ static int
 init(struct ics_detector *d)
 {
 	d->state = calloc(1, sizeof(struct state));
-	if (d->state == NULL)
-		return -ENOMEM;
+	return d->state == NULL ? -ENOMEM : 0;
+}
+
+static void
+configure(struct ics_detector *d)
+{
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "mld_pps_warn %u/s, mld_pps_crit %u/s over 10 s, router_alert 100/s, clear_below 50 %% for 60 s",
 		 d->conf->detect.mld_pps_warn, d->conf->detect.mld_pps_crit);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 static void
@@ -510,6 +513,7 @@ const struct ics_detector_ops ics_det_mld_slowpath_budget = {
 	.invalid_too = true,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.configure = configure,
 	.fini = fini,
 	.message = on_message,
 	.copies = on_copies,

@@ -428,13 +428,16 @@ static int
 init(struct ics_detector *d)
 {
 	d->state = calloc(1, sizeof(struct state));
-	if (d->state == NULL)
-		return -ENOMEM;
+	return d->state == NULL ? -ENOMEM : 0;
+}
+
+static void
+configure(struct ics_detector *d)
+{
 	snprintf(d->thresholds, sizeof(d->thresholds),
 		 "pfx_hosts %u addresses, vanished 3 announcements, clear_after 2 RAs or 86400 s",
 		 d->conf->detect.pfx_hosts);
 	d->info.thresholds = d->thresholds;
-	return 0;
 }
 
 static void
@@ -447,6 +450,7 @@ const struct ics_detector_ops ics_det_ra_prefix_withdrawn = {
 	.classes = 1ull << ICS_CLASS_nd_ra,
 	.episode_len = sizeof(struct episode),
 	.init = init,
+	.configure = configure,
 	.fini = fini,
 	.message = on_ra,
 	.render = render,
