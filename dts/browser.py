@@ -57,7 +57,7 @@ class Browser:
         self.console()
         self.driver.get(url)
 
-    def wait(self, condition, what, timeout=40):
+    def wait(self, condition, what, timeout=60):
         """condition: a script that returns something true."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
