@@ -207,6 +207,22 @@ def test_setup_twice(server, tmp_path):
     assert all(t.endswith(": as it should be") for t in ctl(ini, "setup").splitlines())
 
 
+def test_sites_are_split(server, tmp_path):
+    """Two streams, each for some sites: who asks gets both."""
+    inis = [settings(tmp_path / s, server.url(), site=s, more=f"{ONE}stream = EVENTS_{s[0]}\n") for s in ("berlin", "oslo")]
+    assert ctl(inis[0], "setup", "berlin", "bonn").splitlines()[0] == "EVENTS_b: made"
+    assert ctl(inis[1], "setup", "oslo").splitlines()[0] == "EVENTS_o: made"
+    assert all(t.endswith("as it should be") for t in ctl(inis[0], "setup", "berlin", "bonn").splitlines())
+    assert "subjects to" in ctl(inis[0], "setup", "berlin").splitlines()[0]
+    assert "A-Z" in ctl(inis[0], "setup", "ber.lin", status=2)
+    for ini in inis:
+        (ini.parent / "journal.json").write_text(line("boot-1", 1, 1).replace('"says"', '"subject":{"mac":"02:00:00:00:00:01"},"says"'))
+    with exporter(inis[0]), exporter(inis[1]):
+        lab.wait_for("both", lambda: count(server, "EVENTS_b") == 1 and count(server, "EVENTS_o") == 1)
+    about = json.loads(ctl(inis[0], "history", "02-00-00-00-00-01", "--since", "0", "--json"))
+    assert sorted(e["subject"].split(".")[1] for e in about["events"]) == ["berlin", "oslo"]
+
+
 def test_a_real_one(server, tmp_path):
     """An icmpscope with its exporter: what its journal and its socket say, the fleet says; the inspector's figures do not move when
     the server goes."""

@@ -35,6 +35,8 @@ const char ctl_fleet_help[] = "\n"
 
 #include <signal.h>
 
+#define ANY (-1)
+
 static const struct {
 	const char *name;
 	int (*fn)(struct fleet_options *o);
@@ -46,7 +48,7 @@ static const struct {
 	{"anomalies", fleet_anomalies, 0, "", false},
 	{"history", fleet_history, 1, "ADDRESS|MAC", false},
 	{"correlate", fleet_correlate, 0, "", false},
-	{"setup", fleet_setup, 0, "", false},
+	{"setup", fleet_setup, ANY, "", false},
 	{"key", fleet_key, 1, "FILE", true},
 	{"permissions", fleet_permissions, 3, "SITE APPLIANCE KEY", true},
 	{"forget", fleet_forget, 2, "SITE APPLIANCE", false},
@@ -169,7 +171,7 @@ ctl_fleet(int argc, char **argv)
 		o->argc--;
 		o->argv++;
 	}
-	if (status == CTL_ANSWERED && o->argc != commands[which].operands)
+	if (status == CTL_ANSWERED && commands[which].operands != ANY && o->argc != commands[which].operands)
 		status = ctl_complain(CTL_USAGE, "fleet %s takes %s besides its options (icmpscopectl fleet --help)",
 				      commands[which].name,
 				      commands[which].operands == 0 ? "nothing" : commands[which].usage);

@@ -16,13 +16,17 @@ print(const char *text)
 int
 fleet_setup(struct fleet_options *o)
 {
-	struct ics_fleet *f = fleet_open(o);
 	char err[ICS_FLEET_ERR_LEN];
+	struct ics_fleet *f;
 	int rc;
 
+	for (int i = 0; i < o->argc; i++)
+		if (!ics_fleet_is_word(o->argv[i]))
+			return ctl_complain(CTL_USAGE, "%.80s: a site has a name of A-Z a-z 0-9 _ -", o->argv[i]);
+	f = fleet_open(o);
 	if (f == NULL)
 		return CTL_FAILED;
-	rc = ics_fleet_setup(f, &o->conf, print, err);
+	rc = ics_fleet_setup(f, &o->conf, o->argv, (unsigned)o->argc, print, err);
 	ics_fleet_close(f);
 	if (fflush(stdout) != 0)
 		return CTL_FAILED;

@@ -162,7 +162,7 @@ fleet_history(struct fleet_options *o)
 	if (status == CTL_ANSWERED && f == NULL)
 		status = CTL_FAILED;
 	if (f != NULL && (ics_fleet_values(f, ICS_FLEET_BINDINGS_BUCKET, take_bindings, &q) != 0 ||
-			  ics_fleet_events(f, &o->conf, NULL, since_of(o), take_event, &q) != 0))
+			  ics_fleet_events(f, NULL, since_of(o), take_event, &q) != 0))
 		status = fleet_complain(f);
 	ics_fleet_close(f);
 	if (status == CTL_ANSWERED && o->json) {
@@ -265,7 +265,7 @@ fleet_correlate(struct fleet_options *o)
 	}
 	if (ics_fleet_values(f, ICS_FLEET_STATE_BUCKET, keep_state, states) != 0 ||
 	    ics_fleet_values(f, ICS_FLEET_BINDINGS_BUCKET, correlate_bindings, c) != 0 ||
-	    ics_fleet_events(f, &o->conf, "icmpscope.*.*.open.*", since_of(o), correlate_event, c) != 0) {
+	    ics_fleet_events(f, "icmpscope.*.*.open.*", since_of(o), correlate_event, c) != 0) {
 		fleet_complain(f);
 		ics_fleet_close(f);
 		ics_fleet_correlation_free(c);

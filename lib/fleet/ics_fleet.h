@@ -131,9 +131,12 @@ const struct ics_fleet_stats *ics_fleet_publisher_stats(const struct ics_fleet_p
 
 /* ---- setup.c ---- */
 
-/* Calls say for each thing with what was done to it: made, changed (and what), as it should be. 0 or -errno, then err. */
-int ics_fleet_setup(struct ics_fleet *f, const struct ics_config *conf, void (*say)(const char *text),
-		    char err[static ICS_FLEET_ERR_LEN]);
+#define ICS_FLEET_SITES_MAX 256
+/* sites: whose events the stream of the settings takes; none: those of all. Calls say for each thing with what was done to it: made,
+ * changed (and what), as it should be. 0 or -errno, then err.
+ */
+int ics_fleet_setup(struct ics_fleet *f, const struct ics_config *conf, char *const *sites, unsigned n_sites,
+		    void (*say)(const char *text), char err[static ICS_FLEET_ERR_LEN]);
 
 /* ---- correlate.c: what a single tap cannot see ---- */
 
@@ -164,11 +167,12 @@ json_t *ics_fleet_correlate(struct ics_fleet_correlation *c, uint64_t *left_out)
 typedef int (*ics_fleet_value_fn)(void *ctx, const char *site, const char *appliance, const json_t *value,
 				  double age_s);
 int ics_fleet_values(struct ics_fleet *f, const char *bucket, ics_fleet_value_fn fn, void *ctx);
-/* Events of these subjects (NULL: all of the fleet) that came into the stream from since_ns on, oldest first, up to now. */
+/* Events of these subjects (NULL: all of the fleet) that were stored from since_ns on, up to now; of each stream that has such
+ * subjects, one after the other, oldest first.
+ */
 typedef int (*ics_fleet_event_fn)(void *ctx, const char *subject, const json_t *event, uint64_t seq,
 				  uint64_t stored_ns);
-int ics_fleet_events(struct ics_fleet *f, const struct ics_config *conf, const char *filter, uint64_t since_ns,
-		     ics_fleet_event_fn fn, void *ctx);
+int ics_fleet_events(struct ics_fleet *f, const char *filter, uint64_t since_ns, ics_fleet_event_fn fn, void *ctx);
 /* The appliance is forgotten: its entries in the buckets go. */
 int ics_fleet_forget(struct ics_fleet *f, const struct ics_fleet_self *self);
 

@@ -194,29 +194,70 @@ ics_fleet_values(struct ics_fleet *f, const char *bucket, ics_fleet_value_fn fn,
 	return rc < 0 ? rc : 0;
 }
 
-int
-ics_fleet_events(struct ics_fleet *f, const struct ics_config *conf, const char *filter, uint64_t since_ns,
-		 ics_fleet_event_fn fn, void *ctx)
+/* Names of the streams that hold events: sites may be split over several. NULL after an error. */
+static json_t *
+streams_of_events(struct ics_fleet *f)
+{
+	static const char question[] = "{\"subject\":\"icmpscope.>\"}";
+	json_t *answer, *names;
+	natsMsg *msg = NULL;
+	natsStatus s = natsConnection_Request(&msg, f->nc, "$JS.API.STREAM.NAMES", question, sizeof(question) - 1,
+					      FLEET_WAIT_MS);
+
+	if (s != NATS_OK) {
+		(void)fleet_fail(f, s, 0, "asking for streams");
+		return NULL;
+	}
+	answer = body_of(msg);
+	natsMsg_Destroy(msg);
+	names = json_incref(json_object_get(answer, "streams"));
+	json_decref(answer);
+	if (json_array_size(names) > 0)
+		return names;
+	json_decref(names);
+	snprintf(f->error, sizeof(f->error), "no stream holds events; run icmpscopectl fleet setup");
+	return NULL;
+}
+
+static int
+read_events(struct ics_fleet *f, const char *stream, const char *filter, uint64_t since_ns, ics_fleet_event_fn fn,
+	    void *ctx, int *end)
 {
 	struct reading r = {0};
 	int64_t stored_ns;
 	uint64_t seq;
 	natsMsg *msg;
-	int end = 0, rc = begin(f, &r, conf->fleet.stream, filter != NULL ? filter : "icmpscope.>",
-				since_ns != 0 ? js_DeliverByStartTime : js_DeliverAll, since_ns);
+	int rc = begin(f, &r, stream, filter != NULL ? filter : "icmpscope.>",
+		       since_ns != 0 ? js_DeliverByStartTime : js_DeliverAll, since_ns);
 
 	if (rc != 0)
 		return rc;
-	while (end == 0 && (rc = next(f, &r, &msg, &stored_ns, &seq)) == 1) {
+	while (*end == 0 && (rc = next(f, &r, &msg, &stored_ns, &seq)) == 1) {
 		json_t *event = body_of(msg);
 
 		if (event != NULL)
-			end = fn(ctx, natsMsg_GetSubject(msg), event, seq, (uint64_t)stored_ns);
+			*end = fn(ctx, natsMsg_GetSubject(msg), event, seq, (uint64_t)stored_ns);
 		json_decref(event);
 		natsMsg_Destroy(msg);
 	}
 	natsSubscription_Destroy(r.sub);
 	return rc < 0 ? rc : 0;
+}
+
+int
+ics_fleet_events(struct ics_fleet *f, const char *filter, uint64_t since_ns, ics_fleet_event_fn fn, void *ctx)
+{
+	json_t *names = streams_of_events(f), *name;
+	int rc = names == NULL ? -EIO : 0, end = 0;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		if (rc == 0 && end == 0)
+			rc = read_events(f, json_string_value(name), filter, since_ns, fn, ctx, &end);
+	}
+	json_decref(names);
+	return rc;
 }
 
 int

@@ -14,12 +14,12 @@
 
 struct wanted {
 	jsStreamConfig c;
-	const char *subject;
-	char name[80], subjects[80];
+	const char *subject[ICS_FLEET_SITES_MAX];
+	char name[80], text[ICS_FLEET_SITES_MAX][96];
 };
 
 static void
-want_events(struct wanted *w, const struct ics_config *conf)
+want_events(struct wanted *w, const struct ics_config *conf, char *const *sites, unsigned n_sites)
 {
 	w->c.Description = "journals of all appliances";
 	w->c.MaxAge = (int64_t)conf->fleet.max_age_d * 86400 * SECOND_NS;
@@ -27,7 +27,9 @@ want_events(struct wanted *w, const struct ics_config *conf)
 	w->c.MaxMsgsPerSubject = -1;
 	w->c.Discard = js_DiscardOld;
 	snprintf(w->name, sizeof(w->name), "%s", conf->fleet.stream);
-	snprintf(w->subjects, sizeof(w->subjects), "icmpscope.*.*.*.*");
+	w->c.SubjectsLen = n_sites > 0 ? (int)n_sites : 1;
+	for (int i = 0; i < w->c.SubjectsLen; i++)
+		snprintf(w->text[i], sizeof(w->text[i]), "icmpscope.%s.*.*.*", n_sites > 0 ? sites[i] : "*");
 }
 
 static void
@@ -40,7 +42,8 @@ want_bucket(struct wanted *w, const char *bucket, const char *text, int32_t max_
 	w->c.AllowRollup = true;
 	w->c.DenyDelete = true;
 	snprintf(w->name, sizeof(w->name), "KV_%s", bucket);
-	snprintf(w->subjects, sizeof(w->subjects), "$KV.%s.>", bucket);
+	w->c.SubjectsLen = 1;
+	snprintf(w->text[0], sizeof(w->text[0]), "$KV.%s.>", bucket);
 }
 
 /* Every field that setup decides, for comparison. */
@@ -77,6 +80,22 @@ value_of(const jsStreamConfig *c, unsigned i)
 	return *p;
 }
 
+static bool
+has_subjects(const jsStreamConfig *is, const jsStreamConfig *want)
+{
+	if (is->SubjectsLen != want->SubjectsLen)
+		return false;
+	for (int i = 0; i < want->SubjectsLen; i++) {
+		bool found = false;
+
+		for (int k = 0; k < is->SubjectsLen; k++)
+			found |= strcmp(is->Subjects[k], want->Subjects[i]) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* What differs, as text; empty when nothing does. */
 static void
 differences(const jsStreamConfig *is, const jsStreamConfig *want, char *buf, size_t size)
@@ -88,8 +107,9 @@ differences(const jsStreamConfig *is, const jsStreamConfig *want, char *buf, siz
 		if (value_of(is, i) != value_of(want, i))
 			n += (size_t)snprintf(buf + n, size - n, "%s%s %lld to %lld", n != 0 ? ", " : "",
 					      fields[i].text, value_of(is, i), value_of(want, i));
-	if (n < size && (is->SubjectsLen != 1 || strcmp(is->Subjects[0], want->Subjects[0]) != 0))
-		snprintf(buf + n, size - n, "%ssubjects to %s", n != 0 ? ", " : "", want->Subjects[0]);
+	if (n < size && !has_subjects(is, want))
+		snprintf(buf + n, size - n, "%ssubjects to %s%s", n != 0 ? ", " : "", want->Subjects[0],
+			 want->SubjectsLen > 1 ? " and so on" : "");
 }
 
 static int
@@ -116,9 +136,9 @@ set_up(struct ics_fleet *f, struct wanted *w, void (*say)(const char *text), cha
 	natsStatus s = js_GetStreamInfo(&info, f->js, w->name, NULL, &code);
 
 	w->c.Name = w->name;
-	w->subject = w->subjects;
-	w->c.Subjects = &w->subject;
-	w->c.SubjectsLen = 1;
+	for (int i = 0; i < w->c.SubjectsLen; i++)
+		w->subject[i] = w->text[i];
+	w->c.Subjects = w->subject;
 	if (s == NATS_NOT_FOUND) {
 		code = 0;
 		s = js_AddStream(NULL, f->js, &w->c, NULL, &code);
@@ -145,27 +165,33 @@ set_up(struct ics_fleet *f, struct wanted *w, void (*say)(const char *text), cha
 }
 
 int
-ics_fleet_setup(struct ics_fleet *f, const struct ics_config *conf, void (*say)(const char *text),
-		char err[static ICS_FLEET_ERR_LEN])
+ics_fleet_setup(struct ics_fleet *f, const struct ics_config *conf, char *const *sites, unsigned n_sites,
+		void (*say)(const char *text), char err[static ICS_FLEET_ERR_LEN])
 {
-	for (unsigned i = 0; i < 3; i++) {
-		struct wanted w = {0};
-		int rc;
+	struct wanted *w = malloc(sizeof(*w));
+	int rc = 0;
 
-		jsStreamConfig_Init(&w.c);
-		w.c.Storage = js_FileStorage;
-		w.c.Replicas = conf->fleet.replicas;
-		w.c.Duplicates = DUPLICATES_S * SECOND_NS;
-		w.c.AllowDirect = true;
-		if (i == 0)
-			want_events(&w, conf);
-		else if (i == 1)
-			want_bucket(&w, ICS_FLEET_STATE_BUCKET, "how each appliance is", 128 << 10);
-		else
-			want_bucket(&w, ICS_FLEET_BINDINGS_BUCKET, "who holds which address, by appliance", 256 << 10);
-		rc = set_up(f, &w, say, err);
-		if (rc != 0)
-			return rc;
+	if (w == NULL || n_sites > ICS_FLEET_SITES_MAX) {
+		snprintf(err, ICS_FLEET_ERR_LEN, w == NULL ? "out of memory" : "a stream takes at most %d sites",
+			 ICS_FLEET_SITES_MAX);
+		free(w);
+		return -EINVAL;
 	}
-	return 0;
+	for (unsigned i = 0; i < 3 && rc == 0; i++) {
+		memset(w, 0, sizeof(*w));
+		jsStreamConfig_Init(&w->c);
+		w->c.Storage = js_FileStorage;
+		w->c.Replicas = conf->fleet.replicas;
+		w->c.Duplicates = DUPLICATES_S * SECOND_NS;
+		w->c.AllowDirect = true;
+		if (i == 0)
+			want_events(w, conf, sites, n_sites);
+		else if (i == 1)
+			want_bucket(w, ICS_FLEET_STATE_BUCKET, "how each appliance is", 128 << 10);
+		else
+			want_bucket(w, ICS_FLEET_BINDINGS_BUCKET, "who holds which address, by appliance", 256 << 10);
+		rc = set_up(f, w, say, err);
+	}
+	free(w);
+	return rc;
 }
