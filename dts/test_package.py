@@ -76,12 +76,13 @@ def test_layout(installed):
 
 
 def test_installed_settings(installed):
-    """The settings that the service starts with: those of config/icmpscope.ini, but for the three that tell where it writes."""
+    """The settings that the service starts with: those of config/icmpscope.ini, but for those that tell where the services write."""
     ini = (installed / "etc/icmpscope/icmpscope.ini").read_text()
     ours = (ROOT / "config/icmpscope.ini").read_text()
     changed = [(a, b) for a, b in zip(ours.splitlines(), ini.splitlines(), strict=True) if a != b]
     assert [b for _, b in changed] == ["file = /var/lib/icmpscope/state", "file = /var/log/icmpscope/journal.json",
-                                       "dir = /var/lib/icmpscope/evidence"], changed
+                                       "dir = /var/lib/icmpscope/evidence",
+                                       "cursor = /var/lib/icmpscope-exporter/fleet.cursor"], changed
     r = run(program("icmpscope-read"), "-c", installed / "etc/icmpscope/icmpscope.ini", INCIDENT1)
     assert r.returncode == 0, r.stderr
     r = run(ROOT / "config/set-keys.py", ROOT / "config/icmpscope.ini", "journal.nonsense=1")
@@ -173,10 +174,10 @@ def test_debian_metadata(installed):
     for w in where:
         assert (installed / w).exists(), w
     assert "3.0 (native)" in (debian / "source/format").read_text()
-    for script in ("icmpscope.postrm", "rules"):
-        assert os.access(debian / "rules", os.X_OK)
-    r = run("sh", "-n", debian / "icmpscope.postrm")
-    assert r.returncode == 0, r.stderr
+    assert os.access(debian / "rules", os.X_OK)
+    for script in ("icmpscope.postrm", "icmpscope-exporter.postrm"):
+        r = run("sh", "-n", debian / script)
+        assert r.returncode == 0, r.stderr
 
 
 def test_package_tree(tmp_path):
