@@ -77,11 +77,20 @@ function drawLane(doc, lane, y, from, to, width, narrow) {
 		if (w > 110)
 			out.push(s('text', { class: 'on', x: x(a) + 8, y: top + 12 }, text));
 	}
-	for (const [t, e] of marks)
-		if (t >= from && t <= to)
-			out.push(s('g', {}, s('title', {}, `${clock(t)}: ${SAYS[e.what]}; ${e.left} left`),
+	let beside = -Infinity;
+	for (const [t, e] of marks) {
+		if (t < from || t > to)
+			continue;
+		const title = s('title', {}, `${clock(t)}: ${SAYS[e.what]}; ${e.left} left`), close = x(t) - beside < 19;
+		// Where they crowd, a line says that there is another one; the table has them all.
+		if (close)
+			out.push(s('g', {}, title, s('rect', { class: 'mark', x: x(t), y: top, width: 1.5, height: 16 })));
+		else
+			out.push(s('g', {}, title,
 				s('circle', { class: `mark ${e.what === 'expired' ? 'soft' : ''}`, cx: Math.min(Math.max(x(t), 9), width - 9), cy: top + 8, r: 9 }),
 				s('text', { class: 'on', x: Math.min(Math.max(x(t), 9), width - 9), y: top + 12, 'text-anchor': 'middle' }, SIGNS[e.what][0])));
+		beside = close ? beside : x(t);
+	}
 	return out;
 }
 

@@ -69,7 +69,7 @@ function historyRange(doc, now) {
 
 function header(doc) {
 	const info = doc && doc.info;
-	const where = !doc ? '' : doc.kind === 'report' ? `report of ${doc.captures.map((c) => c.file.split('/').pop()).join(', ')}` : info.mode === 'capture' ? 'replays a capture' : 'live';
+	const where = !doc ? '' : doc.kind === 'report' ? `report of ${doc.captures.map((c) => c.file.split('/').pop()).join(', ')}` : info.mode === 'capture' ? 'replays a capture' : info.mode === 'loop' ? 'replays a capture over and over' : 'live';
 	return h('header', { class: 'top', 'data-key': 'top' },
 		h('h1', {}, 'icmpscope'), h('span', { class: 'soft' }, where),
 		VIEWS.length > 1 && h('nav', { 'aria-label': 'Views' }, VIEWS.map((v) => h('a', { href: `#${v.id}`, 'aria-current': v === view() ? 'page' : null }, v.title))),
