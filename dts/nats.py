@@ -144,6 +144,10 @@ class Client:
                 return message
             self.early.append(message)
 
+    def publish(self, subject, body):
+        """Into a stream; its answer."""
+        return json.loads(self.request(subject, body.encode())[2])
+
     def api(self, what, body=None):
         return json.loads(self.request("$JS.API." + what, json.dumps(body).encode() if body else b"")[2] or b"{}")
 

@@ -427,6 +427,9 @@ def test_cluster(tmp_path):
         nats.wait_for_jetstream(cluster.servers)
         set_up(ini[taps[0]])
         began = time.monotonic()
+        # An appliance that says something once, and no more.
+        with nats.Client(cluster.servers[0].port) as c:
+            assert "seq" in c.publish("$KV.icmpscope_state.site-9.ghost", '{"v":1,"site":"site-9","appliance":"ghost","health":"ok"}')
         writer.start()
         for t in taps:
             run[t] = Exporter(ini[t], tmp_path / t / "said")
@@ -460,6 +463,12 @@ def test_cluster(tmp_path):
         assert len({m[2] for m in messages}) == len(messages)
         for i, t in enumerate(taps):
             assert_whole(messages, each, t, f"site-{i % 3}")
+        # It shows, and nobody else.
+        lab.wait_for("26 s since then", lambda: time.monotonic() > began + 26)
+
+        def rows():
+            return {r["appliance"]: r["health"] for r in json.loads(ctl(ini[taps[0]], "--json"))["appliances"]}
+        lab.wait_for("the one that is silent", lambda: rows() == dict.fromkeys(taps, "down") | {"ghost": "silent"})
         said = [x for t in taps for x in (tmp_path / t / "said").read_text().splitlines()]
         print(f"{len(messages)} events in {took:.0f} s, killed {killed}; {len(said)} lines said")
     finally:
