@@ -1,6 +1,7 @@
 """The sandbox: each thing that it forbids is tried and fails, in every kind of thread; and all that icmpscope does goes on
 inside it."""
 
+import ctypes
 import json
 import os
 import platform
@@ -22,6 +23,10 @@ NOTHING = "0" * 16
 # What stays possible, and what landlock refuses; everything else that is tried is refused by seccomp.
 OK = {"write_mine", "read_other"}
 READ_ONLY = {"write_other", "make_other", "truncate_other", "remove_other", "move_out", "write_proc"}
+
+
+# landlock_create_ruleset() tells its version; some containers hide it, and then icmpscope says "in part".
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
 
 
 def is_sanitized():
@@ -84,16 +89,18 @@ def test_what_it_may_not_do(probe, tmp_path, user):
     tried = {what for _, what in results}
     assert len(tried) == 38 and len(results) == 3 * 38, "a thread did not try everything"
     for (who, what), result in results.items():
+        if what in READ_ONLY and not LANDLOCK:
+            continue
         wanted = "ok" if what in OK else "EACCES" if what in READ_ONLY else "EPERM"
         # A file that is another's is refused for that, whoever asks first.
         assert result == wanted or (user and what == "write_proc" and result in ("EACCES", "EPERM")), (who, what, result)
     # Each refusal was counted, by its name, and the program went on.
     denied = {call: int(n) for who, call, n in lines if who == "denied"}
-    assert sum(denied.values()) == sum(r == "EPERM" for r in results.values())
+    assert sum(denied.values()) == sum(r == "EPERM" for (_, what), r in results.items() if what not in READ_ONLY)
     assert denied["execve"] == denied["ptrace"] == denied["bpf"] == 3 and denied["socket"] == 12
     threads = assert_bound(p.pid, pwd.getpwnam(user).pw_uid if user else 0)
     assert len(threads) == 3
-    assert (tmp_path / "other" / "there").read_text() == "x" and not (tmp_path / "other" / "new").exists()
+    assert not LANDLOCK or (tmp_path / "other" / "there").read_text() == "x" and not (tmp_path / "other" / "new").exists()
 
 
 # ---- icmpscope itself ----
