@@ -53,6 +53,8 @@ lane_init(struct lane *l, const char *name, const char *suffix, unsigned size, i
 	if (l->ring == NULL)
 		return -rte_errno;
 	l->size = size - 1;
+	/* Without hugepages the kernel would hand it out page by page as records come: a quiet lane is an hour's way round. */
+	memset((uint8_t *)l->ring->memzone->addr + sizeof(*l->ring), 0, l->ring->memzone->len - sizeof(*l->ring));
 	return 0;
 }
 
