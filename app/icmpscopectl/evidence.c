@@ -19,7 +19,7 @@ const char ctl_evidence_help[] = "\n"
 				 "  icmpscopectl evidence 17 | tshark -V -r -\n"
 				 "\n"
 				 "  --socket FILE    the telemetry socket; by default that of eal.file_prefix\n"
-				 "  --config FILE    settings (also -c); " CTL_DEFAULT_INI " where it exists\n"
+				 "  --config FILE    settings (-c); " CTL_DEFAULT_INI "\n"
 				 "  --json           what the socket says of the frames, no capture file\n";
 
 static int

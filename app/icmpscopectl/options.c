@@ -16,7 +16,7 @@ static const struct {
 	unsigned bit; /* CTL_OPT_*; 0: every command takes it */
 } table[] = {
 	{"socket", "FILE", "the telemetry socket; by default that of eal.file_prefix", SOCKET, 0},
-	{"config", "FILE", "settings (also -c); " CTL_DEFAULT_INI " where it exists", CONFIG, 0},
+	{"config", "FILE", "settings (-c); " CTL_DEFAULT_INI, CONFIG, 0},
 	{"json", NULL, "one JSON document instead of a table", JSON, 0},
 	{"start", "N", "go on where a page ended", START, CTL_OPT_PAGE},
 	{"count", "N", "so many rows (100)", COUNT, CTL_OPT_PAGE},
