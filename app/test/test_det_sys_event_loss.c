@@ -200,8 +200,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(degraded_and_clear), cmocka_unit_test(critical_losses), cmocka_unit_test(clock_goes_back),
-		cmocka_unit_test(many_workers),
+		cmocka_unit_test(degraded_and_clear), cmocka_unit_test(critical_losses),
+		cmocka_unit_test(clock_goes_back),    cmocka_unit_test(many_workers),
 		cmocka_unit_test(full_ring),          cmocka_unit_test(lossy_findings),
 	};
 

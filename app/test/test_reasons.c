@@ -120,11 +120,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_verdict),
-		cmocka_unit_test(test_foreach),
-		cmocka_unit_test(test_severities),
+		cmocka_unit_test(test_names),   cmocka_unit_test(test_texts),      cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_foreach), cmocka_unit_test(test_severities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
