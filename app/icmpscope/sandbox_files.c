@@ -112,8 +112,11 @@ sandbox_files_make(const struct sandbox_conf *c, unsigned *abi, char err[static 
 	int rules, rc;
 
 	*abi = 0;
-	if (version < 0)
-		return -errno;
+	if (version < 0) {
+		rc = -errno;
+		snprintf(err, SANDBOX_ERR_LEN, "landlock is refused (%s), as in a container that hides it", strerror(-rc));
+		return rc;
+	}
 	r = governed((unsigned)version);
 	rules = (int)syscall(__NR_landlock_create_ruleset, &r, version >= 4 ? sizeof(r) : sizeof(r.fs), 0);
 	if (rules < 0) {
