@@ -114,7 +114,8 @@ sandbox_files_make(const struct sandbox_conf *c, unsigned *abi, char err[static 
 	*abi = 0;
 	if (version < 0) {
 		rc = -errno;
-		snprintf(err, SANDBOX_ERR_LEN, "landlock is refused (%s), as in a container that hides it", strerror(-rc));
+		snprintf(err, SANDBOX_ERR_LEN, "landlock is refused (%s), as in a container that hides it",
+			 strerror(-rc));
 		return rc;
 	}
 	r = governed((unsigned)version);
