@@ -3,6 +3,7 @@ latency, and a gateway's last word inside a flood. Each returns rows for the JSO
 
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -159,17 +160,19 @@ def workers(directory, rounds, seconds, scope_class):
     """A port of its own for each worker. Of two CPUs the second worker takes the one of the control core, which sleeps."""
     rows = []
     for mix in ("bulk", "nd_mix"):
-        device = f"pcap:{directory / mix}.pcap,loop"
+        # No device is taken twice.
+        shutil.copy(directory / f"{mix}.pcap", directory / f"{mix}-2.pcap")
+        device, other = (f"pcap:{directory / mix}{n}.pcap,loop" for n in ("", "-2"))
         ratios = []
         for _ in range(rounds):
             pps = []
-            for args in (["-p", device, "-w", "1"], ["-p", device, "-p", device, "-w", "0,1"]):
+            for n, args in ((1, ["-p", device, "-w", "1"]), (2, ["-p", device, "-p", other, "-w", "0,1"])):
                 with scope_class(*args) as scope:
                     time.sleep(1)
-                    n0, t0 = scope.info()["frames"], time.monotonic()
+                    n0, cpu = scope.info()["frames"], CpuTime(scope.process.pid)
                     time.sleep(seconds)
-                    last, t1 = scope.info(), time.monotonic()
-                    pps.append((last["frames"] - n0) / (t1 - t0))
+                    last = scope.info()
+                    pps.append((last["frames"] - n0) / cpu.seconds(n))
                     lost = last["dropped"]
             ratios.append((pps[1] / pps[0], *pps, lost))
         ratios.sort()
@@ -326,6 +329,11 @@ def latency_load(directory, mix, scope_class):
     finally:
         if gen is not None:
             gen.close()
+
+
+def latency(directory, scope_class):
+    rows = [latency_idle(mode, scope_class) for mode in ("poll", "pause", "sleep")]
+    return rows + [latency_load(directory, mix, scope_class) for mix in ("bulk", "nd_mix")]
 
 
 # ---- a gateway's last word inside a flood ----
