@@ -243,7 +243,13 @@ burst_equals_single(void **state)
 			.flags = ICS_REC_STRICT,
 			.frame_hash = i,
 		};
-		item[i] = (struct ics_engine_item){&rec[i], {frame[i], rec[i].cap_len}, i};
+		/* Records of copies come without a frame. */
+		if (i % 11 == 10) {
+			rec[i].flags |= ICS_REC_COPIES;
+			rec[i].cap_len = 0;
+		}
+		item[i] = (struct ics_engine_item){
+			&rec[i], {rec[i].flags & ICS_REC_COPIES ? NULL : frame[i], rec[i].cap_len}, i};
 		ics_engine_feed(single, item[i].rec, item[i].frame, item[i].frame_no);
 	}
 	ics_engine_feed_burst(burst, item, 0);

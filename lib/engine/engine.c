@@ -149,6 +149,8 @@ static inline void
 fetch(const struct ics_engine_item *item)
 {
 	__builtin_prefetch(item->rec);
+	if (item->frame.p == NULL)
+		return;
 	__builtin_prefetch(item->frame.p);
 	__builtin_prefetch(item->frame.p + 64);
 }
