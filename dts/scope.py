@@ -70,7 +70,8 @@ class Scope:
         end = time.monotonic() + timeout
         while True:
             i = self.info()
-            if i["conservation_exact"] and i["pending"] == 0 and i["consumed_messages"] == i["delivered"]:
+            # Busy for a moment, it answers with an error.
+            if "error" not in i and i["conservation_exact"] and i["pending"] == 0 and i["consumed_messages"] == i["delivered"]:
                 return i
             assert time.monotonic() < end, f"icmpscope does not come to rest: {i}"
             time.sleep(0.1)

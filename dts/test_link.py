@@ -11,6 +11,7 @@ from ctl import ctl
 from lab import wait_for
 from scope import PATIENCE_S, Scope
 from test_program import ra
+from test_reload import addresses, asked
 from wire import Wire
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -27,7 +28,7 @@ def scope_on(wire, *args):
 
 
 def link_of(scope, i=0):
-    return scope.ask(f"/icmpscope/port/info,{i}")
+    return asked(scope, f"/icmpscope/port/info,{i}")
 
 
 def wait_link(scope, state, i=0):
@@ -37,8 +38,7 @@ def wait_link(scope, state, i=0):
 def is_heard(scope, wire, i, n):
     """A router that nobody knows yet is heard on that port."""
     wire.send(ra(None, n), i=i)
-    wait_for(f"router {n} is heard on port {i}",
-             lambda: any((r["port"], r["address"]) == (i, f"fe80::{n:x}") for r in scope.telemetry.table("router")))
+    wait_for(f"router {n} is heard on port {i}", lambda: (i, f"fe80::{n:x}") in addresses(scope))
 
 
 def events(path):
@@ -49,13 +49,13 @@ def test_down_and_up(wire, tmp_path):
     path = tmp_path / "journal.json"
     with scope_on(wire, "--set", f"journal.file={path}") as scope:
         assert link_of(scope)["link"] == "up" and link_of(scope)["link_downs"] == 0
-        assert scope.info()["ports_down"] == 0
+        assert asked(scope)["ports_down"] == 0
         is_heard(scope, wire, 0, 1)
         for n in (1, 2):
             wire.link("down", 0)
             down = wait_link(scope, "down")
             assert (down["link_downs"], down["link_ups"], down["link_up"]) == (n, n - 1, 0)
-            assert link_of(scope, 1)["link"] == "up" and scope.info()["ports_down"] == 1
+            assert link_of(scope, 1)["link"] == "up" and asked(scope)["ports_down"] == 1
             is_heard(scope, wire, 1, 10 + n)
             socket_path = scope.dir / "dpdk" / scope.prefix / "dpdk_telemetry.v2"
             r = subprocess.run([program("icmpscopectl"), "check", "--socket", socket_path], capture_output=True, text=True, timeout=90)

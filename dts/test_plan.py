@@ -8,6 +8,7 @@ import pytest
 from conftest import VECTORS, program
 from ctl import ctl, ctl_json
 from scope import Scope
+from test_reload import asked
 
 INCIDENT1 = VECTORS / "incident1.pcap"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the telemetry socket needs root")
@@ -59,7 +60,7 @@ def test_the_running_program_tells_the_same():
     finally:
         os.sched_setaffinity(0, before)
     with scope:
-        info = scope.ask("/icmpscope/plan")
+        info = asked(scope, "/icmpscope/plan")
         rows = scope.telemetry.table("plan")
         socket = scope.dir / "dpdk" / scope.prefix / "dpdk_telemetry.v2"
         text, doc = ctl("plan", "--socket", socket), ctl_json("plan", "--socket", socket)
@@ -68,7 +69,7 @@ def test_the_running_program_tells_the_same():
         assert info["workers_remote"] == info["workers_core_shared"] == info["queues_lacking"] == info["cpus_idle"] == 0
         assert info["cpus"] == info["other_cpus"] == cpu
         assert rows[0]["cpu_shared"] == 1 and rows[0]["ring_bytes"] == info["ring_bytes"] > 0
-        port = scope.ask("/icmpscope/port/info,0")
+        port = asked(scope, "/icmpscope/port/info,0")
         assert port["pool_bytes"] == info["pool_bytes"] > 0 and port["buffers"] > 0
         assert f" {info['memory_mb']} MB " in r.stdout and f" {info['memory_mb']} MB " in text
     assert all(len(line) <= 80 for line in text.splitlines()), text

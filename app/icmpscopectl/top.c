@@ -24,7 +24,7 @@ const char ctl_top_help[] = "\n"
 			    "  q quits, space pauses, arrows and page keys scroll the anomalies\n"
 			    "\n"
 			    "  --socket FILE    the telemetry socket; by default that of eal.file_prefix\n"
-			    "  -c FILE          settings; " CTL_DEFAULT_INI " where it exists\n";
+			    "  -c FILE          settings; " CTL_DEFAULT_INI "\n";
 
 #define TICK_MS 1000
 #define KEY_MS 100
