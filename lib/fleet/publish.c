@@ -216,6 +216,29 @@ ask_place(struct ics_fleet_publisher *p)
 	return true;
 }
 
+static uint64_t
+age_s(const struct ics_follow_line *l)
+{
+	const char *when = json_string_value(json_object_get(l->doc, "timestamp"));
+	uint64_t now = clock_ns(CLOCK_REALTIME) / 1000000000u;
+	struct tm tm = {0};
+	time_t t;
+
+	if (when == NULL || strptime(when, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return 0;
+	t = timegm(&tm);
+	return t > 0 && (uint64_t)t < now ? now - (uint64_t)t : 0;
+}
+
+/* Without a connection too: what waits grows older. */
+static void
+note_lag(struct ics_fleet_publisher *p)
+{
+	if (!p->have_line)
+		p->have_line = ics_follow_next(p->follow, &p->line) == 1;
+	set(&p->stats.lag_s, p->have_line ? age_s(&p->line) : 0);
+}
+
 static bool
 make_connection(struct ics_fleet_publisher *p)
 {
@@ -224,6 +247,7 @@ make_connection(struct ics_fleet_publisher *p)
 	p->fleet = ics_fleet_connect(&p->conf, &p->self, &why, p->err);
 	if (p->fleet == NULL) {
 		say_trouble(p, LINES, why, p->err);
+		note_lag(p);
 		back_off(p);
 		return false;
 	}
@@ -287,20 +311,6 @@ send_gap(struct ics_fleet_publisher *p)
 	p->line.missing = 0;
 	p->line.anew = false;
 	return true;
-}
-
-static uint64_t
-age_s(const struct ics_follow_line *l)
-{
-	const char *when = json_string_value(json_object_get(l->doc, "timestamp"));
-	uint64_t now = clock_ns(CLOCK_REALTIME) / 1000000000u;
-	struct tm tm = {0};
-	time_t t;
-
-	if (when == NULL || strptime(when, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
-		return 0;
-	t = timegm(&tm);
-	return t > 0 && (uint64_t)t < now ? now - (uint64_t)t : 0;
 }
 
 static void
