@@ -150,6 +150,8 @@ def shared_memory(directory, rounds, seconds, scope_class):
             "icmpscope_mpps": round(statistics.median(o["pps"] for _, o in pairs) / 1e6, 2),
             "sent": sum(o["sent"] for _, o in pairs), "received": sum(o["received"] for _, o in pairs),
             "lost": sum(o["sent"] - o["received"] + o["missed"] + o["nombuf"] + o["dropped"] for _, o in pairs),
+            # The ring was full: on a wire these were lost, too.
+            "not_sent": sum(o["not_sent"] for _, o in pairs), "not_sent_to_testpmd": sum(t["not_sent"] for t, _ in pairs),
             "conserved": all(o["conserved"] for _, o in pairs), "pairs": pairs})
     return rows
 
