@@ -126,22 +126,11 @@ format_second(uint64_t ns, char buf[static TIME_STRLEN])
 }
 
 static void
-format_vlan(const struct ics_segment_key *k, char buf[static 16])
-{
-	if (k->vlan_outer == ICS_VLAN_NONE)
-		snprintf(buf, 16, "none");
-	else if (k->vlan_inner == ICS_VLAN_NONE)
-		snprintf(buf, 16, "%u", k->vlan_outer);
-	else
-		snprintf(buf, 16, "%u.%u", k->vlan_outer, k->vlan_inner);
-}
-
-static void
 add_json(struct answer *a, const struct ics_history_row *r)
 {
 	char ip[ICS_IP_STRLEN], mac[ICS_MAC_STRLEN], first[32], last[32], vlan[16];
 
-	format_vlan(&r->segment, vlan);
+	ics_segment_vlan_format(&r->segment, vlan);
 	(void)json_array_append_new(
 		a->rows,
 		json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:s, s:s}", "address", ics_ip_format(&r->addr, ip),
@@ -159,7 +148,7 @@ print_row(struct answer *a, const struct ics_history_row *r)
 
 	format_second(r->first_ns, first);
 	format_second(r->last_ns, last);
-	format_vlan(&r->segment, vlan);
+	ics_segment_vlan_format(&r->segment, vlan);
 	if (a->q->is_mac) {
 		if (a->n == 0)
 			printf("%-22s %-20s  %-10s %4s %-9s %s\n", "  FROM", "TO", "CLASS", "PORT", "VLAN", "HOW");

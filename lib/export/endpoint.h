@@ -45,8 +45,6 @@ read_ports(const struct ics_export_source *src)
 
 /* Where the segment of this id is; untagged on port 0 when there is none. */
 const struct ics_segment_key *segment_key(const struct ics_model *m, uint32_t id);
-/* "10", "100.10", "none". */
-char *segment_vlan(const struct ics_segment_key *k, char buf[static 16]);
 
 /* tel_info.c */
 void tel_info(const struct ics_export_source *src, const char *params, struct reply *r);

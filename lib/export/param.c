@@ -135,15 +135,3 @@ segment_key(const struct ics_model *m, uint32_t id)
 
 	return s != NULL ? &s->key : &nowhere;
 }
-
-char *
-segment_vlan(const struct ics_segment_key *k, char buf[static 16])
-{
-	if (k->vlan_outer == ICS_VLAN_NONE)
-		snprintf(buf, 16, "none");
-	else if (k->vlan_inner == ICS_VLAN_NONE)
-		snprintf(buf, 16, "%u", k->vlan_outer);
-	else
-		snprintf(buf, 16, "%u.%u", k->vlan_outer, k->vlan_inner);
-	return buf;
-}

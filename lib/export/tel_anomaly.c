@@ -136,7 +136,7 @@ tel_anomaly_info(const struct ics_export_source *src, const char *params, struct
 	reply_text(r, "rfc", "%s", a->rfc != NULL ? a->rfc : "");
 	reply_text(r, "where", "%s", ics_report_segment(&a->segment, where));
 	reply_uint(r, "port", a->segment.port);
-	reply_text(r, "vlan", "%s", segment_vlan(&a->segment, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(&a->segment, vlan));
 	add_times(a, r);
 	reply_uint(r, "count", a->count);
 	reply_uint(r, "frames_kept", ics_anomaly_proofs(a, proofs));
@@ -232,7 +232,7 @@ put_row(const struct ics_anomaly *a, struct reply *r)
 	reply_cell(r, a->muted);
 	reply_cell(r, a->acked);
 	reply_cell(r, a->segment.port);
-	reply_cell_text(r, "%s", segment_vlan(&a->segment, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(&a->segment, vlan));
 	reply_cell_text(r, "%s", subject);
 	reply_cell(r, a->first_ns);
 	reply_cell(r, a->last_ns);

@@ -32,7 +32,7 @@ put_row(const struct ics_model *m, const struct ics_gateway_event *ev, struct re
 	reply_cell(r, ev->ts_ns);
 	reply_cell(r, ev->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell(r, ev->router);
 	reply_cell_text(r, "%s", ics_ip_format(&ev->addr, addr));
 	reply_cell_text(r, "%s", ics_mac_format(&ev->mac, mac));

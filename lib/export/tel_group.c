@@ -82,7 +82,7 @@ tel_group_info(const struct ics_export_source *src, const char *params, struct r
 	reply_uint(r, "segment", g->segment);
 	reply_text(r, "where", "%s", ics_report_segment(k, where));
 	reply_uint(r, "port", k->port);
-	reply_text(r, "vlan", "%s", segment_vlan(k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(k, vlan));
 	reply_uint(r, "members", g->members);
 	reply_uint(r, "reports", g->reports);
 	reply_uint(r, "version", version_of(g));
@@ -100,7 +100,7 @@ put_row(const struct ics_model *m, const struct ics_group *g, uint32_t id, struc
 	reply_cell(r, id);
 	reply_cell(r, g->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&g->addr, addr));
 	reply_cell_text(r, "%s", kind_of(g));
 	reply_cell(r, g->members);

@@ -102,7 +102,7 @@ tel_host_info(const struct ics_export_source *src, const char *params, struct re
 	reply_uint(r, "segment", h->segment);
 	reply_text(r, "where", "%s", ics_report_segment(k, where));
 	reply_uint(r, "port", k->port);
-	reply_text(r, "vlan", "%s", segment_vlan(k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(k, vlan));
 	reply_uint(r, "addresses", h->n_bindings);
 	reply_uint(r, "link_local", h->n_iid[ICS_IID_LINK_LOCAL]);
 	reply_uint(r, "eui64", h->n_iid[ICS_IID_EUI64]);
@@ -129,7 +129,7 @@ put_row(const struct ics_model *m, const struct ics_host *h, uint32_t id, struct
 	reply_cell(r, id);
 	reply_cell(r, h->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_mac_format(&h->mac, mac));
 	reply_cell_text(r, "%s", class_of(h));
 	reply_cell(r, h->n_bindings);

@@ -97,7 +97,7 @@ tel_neighbor_info(const struct ics_export_source *src, const char *params, struc
 	reply_uint(r, "segment", b->segment);
 	reply_text(r, "where", "%s", ics_report_segment(k, where));
 	reply_uint(r, "port", k->port);
-	reply_text(r, "vlan", "%s", segment_vlan(k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(k, vlan));
 	reply_uint(r, "first_ns", b->first_ns);
 	reply_uint(r, "last_ns", b->last_ns);
 }
@@ -111,7 +111,7 @@ put_row(const struct ics_model *m, const struct ics_binding *b, uint32_t id, str
 	reply_cell(r, id);
 	reply_cell(r, b->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&b->addr, text));
 	reply_cell_text(r, "%s", ics_mac_format(&b->mac, text));
 	reply_cell_text(r, "%s", prev_of(b, text));

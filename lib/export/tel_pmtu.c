@@ -94,7 +94,7 @@ tel_pmtu_info(const struct ics_export_source *src, const char *params, struct re
 	}
 	k = ics_path_context_key(p->context);
 	reply_uint(r, "id", id);
-	reply_text(r, "vlan", "%s", segment_vlan(&k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(&k, vlan));
 	reply_text(r, "host", "%s", ics_ip_format(&p->host, text));
 	reply_text(r, "far", "%s", ics_ip_format(&p->far, text));
 	reply_text(r, "class", "%s", ics_path_class_name((enum ics_path_class)p->class));
@@ -133,7 +133,7 @@ put_row(struct ics_model *m, const struct ics_path *p, uint32_t id, struct reply
 
 	ics_guess_of_path(p, &g);
 	reply_cell(r, id);
-	reply_cell_text(r, "%s", segment_vlan(&k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(&k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&p->host, text));
 	reply_cell_text(r, "%s", ics_ip_format(&p->far, text));
 	reply_cell_text(r, "%s", ics_path_class_name((enum ics_path_class)p->class));

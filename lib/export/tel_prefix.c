@@ -67,7 +67,7 @@ tel_prefix_info(const struct ics_export_source *src, const char *params, struct 
 	reply_uint(r, "segment", p->segment);
 	reply_text(r, "where", "%s", ics_report_segment(k, where));
 	reply_uint(r, "port", k->port);
-	reply_text(r, "vlan", "%s", segment_vlan(k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(k, vlan));
 	reply_uint(r, "flags", p->flags);
 	reply_uint(r, "on_link", p->kind == ICS_PREFIX_PIO && (p->flags & ICS_PIO_ONLINK));
 	reply_uint(r, "autonomous", p->kind == ICS_PREFIX_PIO && (p->flags & ICS_PIO_AUTO));
@@ -94,7 +94,7 @@ put_row(const struct ics_export_source *src, const struct ics_prefix *p, struct 
 	reply_cell(r, p->id);
 	reply_cell(r, p->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_prefix_kind_name(p->kind));
 	reply_cell_text(r, "%s", ics_prefix_format(p, text));
 	reply_cell_text(r, "%s", ics_ip_format(&p->router, addr));

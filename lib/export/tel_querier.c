@@ -95,7 +95,7 @@ tel_querier_info(const struct ics_export_source *src, const char *params, struct
 	reply_uint(r, "segment", s->id);
 	reply_text(r, "where", "%s", ics_report_segment(&s->key, where));
 	reply_uint(r, "port", s->key.port);
-	reply_text(r, "vlan", "%s", segment_vlan(&s->key, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(&s->key, vlan));
 	reply_uint(r, "in_charge", is_in_charge(m, q, id));
 	reply_uint(r, "version", q->version);
 	reply_uint(r, "qqi_s", q->qqi_s);
@@ -128,7 +128,7 @@ put_row(struct ics_model *m, const struct ics_querier *q, uint64_t id, struct re
 	reply_cell(r, id);
 	reply_cell(r, s->id);
 	reply_cell(r, s->key.port);
-	reply_cell_text(r, "%s", segment_vlan(&s->key, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(&s->key, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&q->addr, ip));
 	reply_cell_text(r, "%s", mac_of(q, mac));
 	reply_cell(r, is_in_charge(m, q, id));

@@ -32,7 +32,7 @@ put_row(struct ics_model *m, const struct ics_reporter *rep, uint32_t id, struct
 	ics_guess_encap(rep->mtu, &hint, &g);
 	reply_cell(r, id);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&rep->addr, addr));
 	reply_cell_text(r, "%s", ics_mac_format(&rep->mac, mac));
 	reply_cell(r, rep->mtu);

@@ -86,7 +86,7 @@ tel_router_info(const struct ics_export_source *src, const char *params, struct 
 	reply_uint(r, "segment", rt->segment);
 	reply_text(r, "where", "%s", ics_report_segment(k, where));
 	reply_uint(r, "port", k->port);
-	reply_text(r, "vlan", "%s", segment_vlan(k, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(k, vlan));
 	add_macs(rt, r);
 	reply_uint(r, "pinned", rt->pinned);
 	reply_uint(r, "fhrp", rt->fhrp);
@@ -113,7 +113,7 @@ put_row(const struct ics_model *m, const struct ics_router *rt, struct reply *r)
 	reply_cell(r, rt->id);
 	reply_cell(r, rt->segment);
 	reply_cell(r, k->port);
-	reply_cell_text(r, "%s", segment_vlan(k, vlan));
+	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&rt->addr, addr));
 	reply_cell_text(r, "%s", mac_of(rt, mac));
 	reply_cell_text(r, "%s", ics_router_state_name(rt->state));

@@ -72,7 +72,7 @@ tel_segment_info(const struct ics_export_source *src, const char *params, struct
 	reply_uint(r, "id", s->id);
 	reply_text(r, "where", "%s", ics_report_segment(&s->key, where));
 	reply_uint(r, "port", s->key.port);
-	reply_text(r, "vlan", "%s", segment_vlan(&s->key, vlan));
+	reply_text(r, "vlan", "%s", ics_segment_vlan_format(&s->key, vlan));
 	reply_uint(r, "mpls", (s->key.encap & ICS_ENCAP_MPLS) != 0);
 	reply_uint(r, "pppoe", (s->key.encap & ICS_ENCAP_PPPOE) != 0);
 	reply_uint(r, "routers", s->routers);
@@ -109,7 +109,7 @@ tel_segment_table(const struct ics_export_source *src, const char *params, struc
 
 		reply_cell(r, i);
 		reply_cell(r, s->key.port);
-		reply_cell_text(r, "%s", segment_vlan(&s->key, vlan));
+		reply_cell_text(r, "%s", ics_segment_vlan_format(&s->key, vlan));
 		reply_cell(r, (s->key.encap & ICS_ENCAP_MPLS) != 0);
 		reply_cell(r, (s->key.encap & ICS_ENCAP_PPPOE) != 0);
 		reply_cell(r, s->routers);

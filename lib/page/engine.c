@@ -14,24 +14,12 @@
 #define DETECTORS_MAX 256
 #define PORTS_MAX 256
 
-/* "10", "100.10", "none", as the telemetry socket says it. */
-static void
-vlan_text(const struct ics_segment_key *k, char buf[static 16])
-{
-	if (k->vlan_outer == ICS_VLAN_NONE)
-		snprintf(buf, 16, "none");
-	else if (k->vlan_inner == ICS_VLAN_NONE)
-		snprintf(buf, 16, "%u", k->vlan_outer);
-	else
-		snprintf(buf, 16, "%u.%u", k->vlan_outer, k->vlan_inner);
-}
-
 static void
 add_segment_key(struct doc *d, json_t *o, const struct ics_segment_key *k)
 {
 	char where[64], vlan[16];
 
-	vlan_text(k, vlan);
+	ics_segment_vlan_format(k, vlan);
 	doc_uint(d, o, "port", k->port);
 	doc_text(d, o, "vlan", vlan);
 	doc_text(d, o, "where", ics_report_segment(k, where));

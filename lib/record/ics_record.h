@@ -82,6 +82,10 @@ struct ics_segment_key {
 	uint16_t vlan_inner;
 };
 
+/* "10", "100.10" (outer and inner tag), "none". Gives buf back. */
+#define ICS_SEGMENT_VLAN_STRLEN 16
+char *ics_segment_vlan_format(const struct ics_segment_key *k, char buf[static ICS_SEGMENT_VLAN_STRLEN]);
+
 /* Which way a record goes. RESERVED is urgent with the right to the last part of the ring: messages about
  * routers that the control core knows, so that a flood cannot push them out. SAMPLE is bulk that may take no more than a
  * small part of the ring, so that no message is lost for a sample.
