@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "collect.h"
+#include "fleet_view.h"
 
 #include "ics_version.h"
 
@@ -217,9 +218,11 @@ api_answer(struct api *a, const char *url, const char *start, const char *count,
 	    n > COUNT_MAX)
 		fail(out, 400, "start and since are numbers, count is one of 1 to 100\n");
 	else if (strcmp(url, "/api/v1/state") == 0)
-		out->body = collect_state(a->collect, &out->len);
+		out->body = collect_state(a->collect, fleet_view_is_on(), &out->len);
 	else if (strcmp(url, "/api/v1/history") == 0)
 		out->body = collect_history(a->collect, later, &out->len);
+	else if (strcmp(url, "/api/v1/fleet") == 0 && fleet_view_is_on())
+		out->body = fleet_view_text(from, n < ANOMALIES_MAX ? n : ANOMALIES_MAX, &out->len);
 	else if (strcmp(url, "/api/v1/anomalies") == 0)
 		answer_anomalies(a, from, n, out);
 	else if (strncmp(url, table_prefix, strlen(table_prefix)) == 0)

@@ -178,7 +178,7 @@ collect_stop(struct collect *c)
 }
 
 char *
-collect_state(struct collect *c, size_t *len)
+collect_state(struct collect *c, bool has_fleet, size_t *len)
 {
 	char *connection, *out = NULL;
 	json_t *o;
@@ -192,8 +192,8 @@ collect_state(struct collect *c, size_t *len)
 		      c->ok ? "" : c->error);
 	connection = o != NULL ? json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	if (connection != NULL)
-		n = asprintf(&out, "{\"connection\":%s,\"read_ms\":%" PRIu64 ",\"state\":%s}\n", connection, c->read_ms,
-			     c->doc != NULL ? c->doc : "null");
+		n = asprintf(&out, "{\"connection\":%s,\"read_ms\":%" PRIu64 ",\"fleet\":%s,\"state\":%s}\n",
+			     connection, c->read_ms, has_fleet ? "true" : "false", c->doc != NULL ? c->doc : "null");
 	pthread_mutex_unlock(&c->lock);
 	free(connection);
 	json_decref(o);

@@ -6,6 +6,7 @@
 
 #include "ics_page.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct collect;
@@ -15,7 +16,7 @@ struct collect *collect_start(const char *path);
 void collect_stop(struct collect *c);
 
 /* JSON texts, the caller's to free; NULL without memory. Asked for the state, it reads more often for a while. */
-char *collect_state(struct collect *c, size_t *len);
+char *collect_state(struct collect *c, bool has_fleet, size_t *len);
 /* Samples later than that, in ms since the epoch. */
 char *collect_history(struct collect *c, uint64_t since_ms, size_t *len);
 /* Ids of anomalies in the order of the page, from the one at start on; *total: how many there are. */

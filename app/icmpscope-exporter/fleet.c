@@ -1,6 +1,8 @@
 /* Starts the publisher of the fleet (lib/fleet) as the settings say, and prints what it has to say on stderr. */
 #include "fleet.h"
 
+#include "fleet_view.h"
+
 #include "ics_config.h"
 
 #include <errno.h>
@@ -20,12 +22,25 @@ say(const char *text)
 }
 
 static int
+start_view(const struct ics_config *conf)
+{
+	if (fleet_view_start(conf) == 0)
+		return 0;
+	say("the thread that reads the fleet cannot start");
+	return 1;
+}
+
+static int
 start(const struct ics_config *conf, const char *socket)
 {
 	char err[ICS_FLEET_ERR_LEN];
 	struct ics_fleet_self self;
-	int rc = ics_fleet_self(&self, conf, err);
+	int rc;
 
+	/* One that only looks has no journal. */
+	if (conf->fleet.servers[0] != '\0' && conf->fleet.reader_nkey[0] != '\0' && conf->journal.file[0] == '\0')
+		return start_view(conf);
+	rc = ics_fleet_self(&self, conf, err);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc == 0) {
@@ -33,7 +48,7 @@ start(const struct ics_config *conf, const char *socket)
 		rc = publisher == NULL ? -errno : 0;
 	}
 	if (rc == 0)
-		return 0;
+		return start_view(conf);
 	say(err);
 	return rc == -EINVAL ? 2 : 1;
 }
@@ -41,6 +56,7 @@ start(const struct ics_config *conf, const char *socket)
 void
 fleet_stop(void)
 {
+	fleet_view_stop();
 	ics_fleet_publisher_stop(publisher);
 	publisher = NULL;
 }
@@ -99,6 +115,18 @@ fleet_stop(void)
 void
 fleet_metrics(struct text *out, bool openmetrics)
 {
+}
+
+bool
+fleet_view_is_on(void)
+{
+	return false;
+}
+
+char *
+fleet_view_text(uint64_t start, uint64_t count, size_t *len)
+{
+	return NULL;
 }
 
 #endif

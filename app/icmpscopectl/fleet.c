@@ -129,6 +129,13 @@ fleet_is_alive(void)
 	alarm(FLEET_PATIENCE_S);
 }
 
+int
+fleet_go_on(void *ctx)
+{
+	fleet_is_alive();
+	return 0;
+}
+
 struct ics_fleet *
 fleet_open(const struct fleet_options *o)
 {

@@ -28,6 +28,8 @@ struct ics_fleet *fleet_open(const struct fleet_options *o);
 /* Whoever waits for servers says so after FLEET_PATIENCE_S without anything from them, and ends; this begins it anew. */
 #define FLEET_PATIENCE_S 60
 void fleet_is_alive(void);
+/* The same, for ics_fleet_look(); 0. */
+int fleet_go_on(void *ctx);
 /* CTL_FAILED after the connection's latest error as a line. */
 int fleet_complain(const struct ics_fleet *f);
 

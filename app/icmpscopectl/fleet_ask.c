@@ -181,47 +181,6 @@ fleet_history(struct fleet_options *o)
 
 /* ---- correlate ---- */
 
-/* The latest of each appliance, with its age. */
-static int
-keep_state(void *ctx, const char *site, const char *appliance, const json_t *value, double age_s)
-{
-	char key[136];
-
-	fleet_is_alive();
-	snprintf(key, sizeof(key), "%s.%s", site, appliance);
-	(void)json_object_set_new(ctx, key,
-				  json_pack("{s:s, s:s, s:O?, s:f}", "site", site, "appliance", appliance, "value",
-					    value, "age_s", age_s));
-	return 0;
-}
-
-static void
-correlate_states(struct ics_fleet_correlation *c, const json_t *states)
-{
-	const char *key;
-	json_t *s;
-
-	json_object_foreach((json_t *)states, key, s)
-		ics_fleet_correlate_state(c, text_of(s, "site"), text_of(s, "appliance"), json_object_get(s, "value"),
-					  json_real_value(json_object_get(s, "age_s")));
-}
-
-static int
-correlate_bindings(void *ctx, const char *site, const char *appliance, const json_t *value, double age_s)
-{
-	fleet_is_alive();
-	ics_fleet_correlate_bindings(ctx, site, appliance, value);
-	return 0;
-}
-
-static int
-correlate_event(void *ctx, const char *subject, const json_t *event, uint64_t seq, uint64_t stored_ns)
-{
-	fleet_is_alive();
-	ics_fleet_correlate_event(ctx, subject, event, stored_ns);
-	return 0;
-}
-
 static void
 print_finding(const json_t *r)
 {
@@ -251,32 +210,23 @@ print_finding(const json_t *r)
 int
 fleet_correlate(struct fleet_options *o)
 {
-	/* Appliances open and update anomalies; what clears them says nothing new. */
-	struct ics_fleet_correlation *c = ics_fleet_correlation_new();
-	struct ics_fleet *f = c != NULL ? fleet_open(o) : NULL;
+	struct ics_fleet *f = fleet_open(o);
+	json_t *list = NULL, *r, *rows = NULL;
 	uint64_t left_out = 0;
-	json_t *list, *r, *states = json_object();
 	size_t i;
 
-	if (f == NULL) {
-		json_decref(states);
-		ics_fleet_correlation_free(c);
+	if (f == NULL)
 		return CTL_FAILED;
-	}
-	if (ics_fleet_values(f, ICS_FLEET_STATE_BUCKET, keep_state, states) != 0 ||
-	    ics_fleet_values(f, ICS_FLEET_BINDINGS_BUCKET, correlate_bindings, c) != 0 ||
-	    ics_fleet_events(f, "icmpscope.*.*.open.*", since_of(o), correlate_event, c) != 0) {
+	rows = ics_fleet_look(f, fleet_go_on, NULL);
+	if (rows != NULL)
+		list = ics_fleet_compare(f, rows, since_of(o), fleet_go_on, NULL, &left_out);
+	json_decref(rows);
+	if (list == NULL) {
 		fleet_complain(f);
 		ics_fleet_close(f);
-		ics_fleet_correlation_free(c);
-		json_decref(states);
 		return CTL_FAILED;
 	}
 	ics_fleet_close(f);
-	correlate_states(c, states);
-	json_decref(states);
-	list = ics_fleet_correlate(c, &left_out);
-	ics_fleet_correlation_free(c);
 	if (o->json)
 		return ctl_print_json(json_pack("{s:o, s:I}", "findings", list, "left_out", (json_int_t)left_out));
 	json_array_foreach(list, i, r) print_finding(r);

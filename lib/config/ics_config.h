@@ -100,6 +100,7 @@ struct ics_config {
 		char servers[512];       /* empty: no fleet */
 		char ca[256], cert[256]; /* as long as that of history; empty: none */
 		char key[256], nkey[256], creds[256];
+		char reader_nkey[256];
 		char cursor[256];
 		char stream[64]; /* as long as eal.file_prefix */
 		uint32_t replicas, max_age_d, max_gb;

@@ -82,8 +82,8 @@ kind_of(natsStatus s, jsErrCode code, const char *text)
 	}
 }
 
-enum ics_fleet_trouble
-fleet_fail(struct ics_fleet *f, natsStatus s, jsErrCode code, const char *what)
+static enum ics_fleet_trouble
+fail(struct ics_fleet *f, natsStatus s, jsErrCode code, const char *what)
 {
 	natsStatus last = NATS_OK;
 	const char *text = nats_GetLastError(&last);
@@ -118,6 +118,13 @@ fleet_fail(struct ics_fleet *f, natsStatus s, jsErrCode code, const char *what)
 	else
 		snprintf(f->error, sizeof(f->error), "%s: %.200s", what, text);
 	return kind;
+}
+
+enum ics_fleet_trouble
+fleet_fail(struct ics_fleet *f, natsStatus s, jsErrCode code, const char *what)
+{
+	f->why = fail(f, s, code, what);
+	return f->why;
 }
 
 static void
@@ -155,7 +162,7 @@ set_servers(natsOptions *o, const char *list, bool *tls)
 static natsStatus
 set_options(struct ics_fleet *f, const struct ics_config *conf, const struct ics_fleet_self *self, const char *pub)
 {
-	char name[160], inbox[160];
+	char name[160];
 	bool tls = conf->fleet.ca[0] != '\0' || conf->fleet.cert[0] != '\0';
 	natsStatus s = natsOptions_Create(&f->opts);
 	natsOptions *o = f->opts;
@@ -168,8 +175,8 @@ set_options(struct ics_fleet *f, const struct ics_config *conf, const struct ics
 		s = natsOptions_SetName(o, name);
 	/* Its own inbox: an appliance must not hear the answers to others. */
 	if (s == NATS_OK && self != NULL) {
-		snprintf(inbox, sizeof(inbox), "_INBOX.%s.%s", self->site, self->appliance);
-		s = natsOptions_SetCustomInboxPrefix(o, inbox);
+		snprintf(f->inbox, sizeof(f->inbox), "_INBOX.%s.%s", self->site, self->appliance);
+		s = natsOptions_SetCustomInboxPrefix(o, f->inbox);
 	}
 	/* When a connection ends, the place in the stream is asked for before anything is sent over the next one. */
 	if (s == NATS_OK)
@@ -214,6 +221,7 @@ ics_fleet_connect(const struct ics_config *conf, const struct ics_fleet_self *se
 	}
 	pthread_mutex_init(&f->lock, NULL);
 	snprintf(f->stream, sizeof(f->stream), "%s", conf->fleet.stream);
+	snprintf(f->inbox, sizeof(f->inbox), "_INBOX");
 	if (ics_fleet_check_files(conf, err) != 0 ||
 	    (conf->fleet.nkey[0] != '\0' && ics_fleet_nkey_file(conf->fleet.nkey, pub, err) != 0)) {
 		ics_fleet_close(f);
@@ -259,6 +267,12 @@ const char *
 ics_fleet_error(const struct ics_fleet *f)
 {
 	return f->error;
+}
+
+enum ics_fleet_trouble
+ics_fleet_why(const struct ics_fleet *f)
+{
+	return f->why;
 }
 
 /* ---- writing ---- */

@@ -15,7 +15,9 @@ struct ics_fleet {
 	natsConnection *nc;
 	jsCtx *js;
 	char stream[64];
+	char inbox[160]; /* what its answers come to begins so */
 	char error[ICS_FLEET_ERR_LEN];
+	enum ics_fleet_trouble why; /* kind of the latest error */
 	/* What the server says beside the answers, in a thread of the library. */
 	pthread_mutex_t lock;
 	char refusal[256];

@@ -173,7 +173,32 @@ int ics_fleet_values(struct ics_fleet *f, const char *bucket, ics_fleet_value_fn
 typedef int (*ics_fleet_event_fn)(void *ctx, const char *subject, const json_t *event, uint64_t seq,
 				  uint64_t stored_ns);
 int ics_fleet_events(struct ics_fleet *f, const char *filter, uint64_t since_ns, ics_fleet_event_fn fn, void *ctx);
+/* What kind the latest trouble was. */
+enum ics_fleet_trouble ics_fleet_why(const struct ics_fleet *f);
 /* The appliance is forgotten: its entries in the buckets go. */
 int ics_fleet_forget(struct ics_fleet *f, const struct ics_fleet_self *self);
+
+/* ---- look.c: the fleet as it is now ---- */
+
+#define ICS_FLEET_HEALTHS 7
+/* "silent" to "unknown", the worst first. */
+extern const char *const ics_fleet_healths[ICS_FLEET_HEALTHS];
+unsigned ics_fleet_rank(const char *health);
+/* Called for each message that comes; non-zero ends the reading. */
+typedef int (*ics_fleet_go_on_fn)(void *ctx);
+/* All appliances, ordered by site: {site, appliance, health, age_s, state}; health is "silent" where it is. NULL: ics_fleet_error(). */
+json_t *ics_fleet_look(struct ics_fleet *f, ics_fleet_go_on_fn go_on, void *ctx);
+/* ics_fleet_correlate() of these rows, the bindings, and the events that opened since then. NULL: ics_fleet_error(). */
+json_t *ics_fleet_compare(struct ics_fleet *f, const json_t *rows, uint64_t since_ns, ics_fleet_go_on_fn go_on,
+			  void *ctx, uint64_t *left_out);
+/* Open anomalies of these rows with site and appliance, critical ones first. */
+json_t *ics_fleet_open_anomalies(const json_t *rows, size_t most);
+/* What a page shows of them (docs/page.md): bounded, whatever the states hold. */
+#define ICS_FLEET_VIEW_SITES 200
+#define ICS_FLEET_VIEW_APPLIANCES 200
+#define ICS_FLEET_VIEW_TEXT 300 /* bytes */
+json_t *ics_fleet_view(const json_t *rows, uint64_t now_ms);
+/* Of ics_fleet_open_anomalies(), from start on. */
+json_t *ics_fleet_view_anomalies(const json_t *open, size_t start, size_t most);
 
 #endif

@@ -15,7 +15,7 @@
 
 struct reading {
 	natsSubscription *sub;
-	char inbox[96];
+	char inbox[256];
 	bool more; /* messages to come */
 	uint64_t delivered;
 	int64_t server_ns; /* its clock when it began */
@@ -47,7 +47,8 @@ begin(struct ics_fleet *f, struct reading *r, const char *stream, const char *fi
 	c.Replicas = 1;
 	s = natsInbox_Create(&inbox);
 	if (s == NATS_OK) {
-		snprintf(r->inbox, sizeof(r->inbox), "%s", inbox);
+		/* "_INBOX.UNIQUE"; it may be that this client may hear its own alone. */
+		snprintf(r->inbox, sizeof(r->inbox), "%s.%s", f->inbox, strrchr(inbox, '.') + 1);
 		c.DeliverSubject = r->inbox;
 		natsInbox_Destroy(inbox);
 		s = natsConnection_SubscribeSync(&r->sub, f->nc, r->inbox);
@@ -63,6 +64,8 @@ begin(struct ics_fleet *f, struct reading *r, const char *stream, const char *fi
 		/* A bucket or stream that is not there has no words of its own. */
 		if (s == NATS_NOT_FOUND || kind == ICS_FLEET_NO_STREAM)
 			snprintf(f->error, sizeof(f->error), "%s: there is none; run icmpscopectl fleet setup", stream);
+		if (s == NATS_NOT_FOUND)
+			f->why = ICS_FLEET_NO_STREAM;
 		natsSubscription_Destroy(r->sub);
 		return -EIO;
 	}
@@ -127,6 +130,7 @@ next(struct ics_fleet *f, struct reading *r, natsMsg **msg, int64_t *stored_ns, 
 		if (!parse_delivery(natsMsg_GetReply(*msg), n) || n[1] != ++r->delivered) {
 			natsMsg_Destroy(*msg);
 			snprintf(f->error, sizeof(f->error), "reading: messages were lost on the way; ask again");
+			f->why = ICS_FLEET_STREAM;
 			return -EIO;
 		}
 		*seq = n[0];
@@ -216,6 +220,7 @@ streams_of_events(struct ics_fleet *f)
 		return names;
 	json_decref(names);
 	snprintf(f->error, sizeof(f->error), "no stream holds events; run icmpscopectl fleet setup");
+	f->why = ICS_FLEET_NO_STREAM;
 	return NULL;
 }
 

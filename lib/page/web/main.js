@@ -4,6 +4,7 @@
 import { anomalies } from './anomalies.js';
 import { h, morph } from './dom.js';
 import { explore } from './explore.js';
+import { fleetBanner, fleetIsOld, fleetPanels } from './fleet.js';
 import { MS, ago, clock, plural, span, stamp, word, words } from './format.js';
 import { gateways } from './gateways.js';
 import { history } from './history.js';
@@ -19,7 +20,7 @@ const state = {
 	doc: null, connection: null, exporter: null, readMs: 0,
 	series: { step_s: 10, t: [] }, range: 21600, allLanes: false,
 	lostMs: 0, lostWhy: '', rates: null, before: null,
-	known: null, findings: null, explore: { family: '', start: 0, back: [], page: null, error: '' },
+	known: null, hasFleet: false, fleet: null, fleetStart: 0, findings: null, explore: { family: '', start: 0, back: [], page: null, error: '' },
 };
 const report = embedded();
 const app = document.getElementById('app');
@@ -35,7 +36,21 @@ function network(doc) {
 	];
 }
 
-const VIEWS = [{ id: 'network', title: 'Network', draw: network }];
+// Draws from what the exporter read of the fleet, whether or not an icmpscope answers here.
+function fleet() {
+	const reply = state.fleet;
+	return reply && reply.fleet ? fleetPanels(reply) : !(reply && reply.connection.asked && !reply.connection.ok) && h('p', { id: 'content' }, 'Asking the servers of the fleet...');
+}
+
+const VIEWS = [
+	{ id: 'network', title: 'Network', draw: network },
+	{ id: 'fleet', title: 'Fleet', draw: fleet, isFleet: true },
+];
+const FLEET_MS = 10000, FLEET_SOON_MS = 1000;
+
+function views() {
+	return VIEWS.filter((v) => !v.isFleet || state.hasFleet);
+}
 
 // The width of a panel's frame; some are drawn before the window has one.
 function content() {
@@ -72,11 +87,12 @@ function header(doc) {
 	const where = !doc ? '' : doc.kind === 'report' ? `report of ${doc.captures.map((c) => c.file.split('/').pop()).join(', ')}` : info.mode === 'capture' ? 'replays a capture' : info.mode === 'loop' ? 'replays a capture over and over' : 'live';
 	return h('header', { class: 'top', 'data-key': 'top' },
 		h('h1', {}, 'icmpscope'), h('span', { class: 'soft' }, where),
-		VIEWS.length > 1 && h('nav', { 'aria-label': 'Views' }, VIEWS.map((v) => h('a', { href: `#${v.id}`, 'aria-current': v === view() ? 'page' : null }, v.title))),
+		views().length > 1 && h('nav', { 'aria-label': 'Views' }, views().map((v) => h('a', { href: `#${v.id}`, 'aria-current': v === view() ? 'page' : null }, v.title))),
 		h('span', { class: 'grow' }),
-		doc && doc.kind === 'live' && h('div', { class: 'row', role: 'group', 'aria-label': 'Time that is shown' },
+		doc && doc.kind === 'live' && !view().isFleet && h('div', { class: 'row', role: 'group', 'aria-label': 'Time that is shown' },
 			RANGES.map(([seconds, name]) => h('button', { type: 'button', 'data-act': 'range', 'data-value': seconds, 'aria-pressed': String(state.range === seconds) }, name))),
-		doc && doc.kind === 'live' && h('span', { class: 'small soft' }, `read ${clock(state.readMs)} UTC`));
+		view().isFleet ? state.fleet && state.fleet.read_ms > 0 && h('span', { class: 'small soft' }, `read ${clock(state.fleet.read_ms)} UTC`) :
+			doc && doc.kind === 'live' && h('span', { class: 'small soft' }, `read ${clock(state.readMs)} UTC`));
 }
 
 function banner() {
@@ -84,6 +100,8 @@ function banner() {
 	if (state.lostMs)
 		return h('div', { class: 'banner', 'data-key': 'lost' }, h('strong', {}, `The exporter does not answer since ${stamp(state.lostMs)} (${span((Date.now() - state.lostMs) / 1000)})`),
 			h('p', {}, `${state.doc ? 'What is below is as it was then. ' : ''}Is icmpscope-exporter running, and can this browser reach it? It is asked again every two seconds. (${state.lostWhy})`));
+	if (view().isFleet)
+		return fleetBanner(state.fleet);
 	if (c && !c.ok)
 		return h('div', { class: 'banner', 'data-key': 'lost' }, h('strong', {}, c.since_ms ? `icmpscope does not answer since ${stamp(c.since_ms)} (${span((Date.now() - c.since_ms) / 1000)})` : 'icmpscope does not answer'),
 			h('p', {}, `${state.doc ? 'What is below is as it was then: nothing is watched now. ' : ''}${c.error}`));
@@ -91,18 +109,19 @@ function banner() {
 }
 
 function view() {
-	return VIEWS.find((v) => `#${v.id}` === location.hash) || VIEWS[0];
+	return views().find((v) => `#${v.id}` === location.hash) || VIEWS[0];
 }
 
 function draw() {
 	const doc = state.doc, lost = banner();
-	const main = h('main', { 'data-key': 'main', class: lost ? 'stale' : null }, lost,
-		doc ? view().draw(doc) : !lost && h('p', { id: 'content' }, 'Asking icmpscope...'));
+	const old = view().isFleet && state.fleet && fleetIsOld(state.fleet);
+	const main = h('main', { 'data-key': `main ${view().id}`, class: lost || old ? 'stale' : null }, lost,
+		doc || view().isFleet ? view().draw(doc) : !lost && h('p', { id: 'content' }, 'Asking icmpscope...'));
 	const footer = h('footer', { 'data-key': 'foot' }, doc ? `icmpscope ${doc.info.version}${doc.kind === 'live' ? `, up ${span(doc.info.uptime_s)}, started ${doc.info.started.slice(0, 19).replace('T', ' ')} UTC. ` : '. '}` : '',
 		'It only listens. Times are UTC. Names and addresses are as the wire has them.');
 	const next = h('div', { id: 'app' }, header(doc), main, footer);
 	morph(app, next);
-	const n = doc ? doc.anomalies.critical + doc.anomalies.warn : 0;
+	const n = doc && !view().isFleet ? doc.anomalies.critical + doc.anomalies.warn : 0;
 	const title = lost ? '(no answer) icmpscope' : n ? `(${n}) icmpscope` : 'icmpscope';
 	if (document.title !== title && !report)
 		document.title = title;
@@ -136,6 +155,10 @@ function onReply(reply) {
 	if (!reply.connection.ok && (!state.connection || state.connection.ok))
 		say('assertive', 'icmpscope does not answer.');
 	state.lostMs = 0;
+	if (reply.fleet !== state.hasFleet) {
+		state.hasFleet = reply.fleet;
+		turnFleet();
+	}
 	state.connection = reply.connection;
 	if (doc) {
 		state.readMs = reply.read_ms;
@@ -160,6 +183,34 @@ function onLost(error) {
 	}
 	state.lostWhy = error.name === 'TimeoutError' ? 'no answer within 5 seconds' : error.message;
 	draw();
+}
+
+// While it is looked at: soon again when what came is of before.
+let fleetTimer = null;
+async function turnFleet() {
+	let wait = FLEET_MS;
+	clearTimeout(fleetTimer);
+	if (!view().isFleet || document.hidden)
+		return;
+	try {
+		const before = state.fleet, reply = await ask(`api/v1/fleet?start=${state.fleetStart}&count=50`);
+		state.fleet = reply;
+		if (reply.connection.asked && !reply.connection.ok && (!before || !before.connection.asked || before.connection.ok))
+			say('assertive', 'The fleet cannot be read.');
+		if (fleetIsOld(reply))
+			wait = FLEET_SOON_MS;
+	} catch (error) {
+		// That the exporter does not answer is told by who asks for the state.
+		wait = FLEET_SOON_MS;
+	}
+	draw();
+	clearTimeout(fleetTimer);
+	fleetTimer = setTimeout(turnFleet, wait);
+}
+
+function pageFleet(by) {
+	state.fleetStart = Math.max(0, state.fleetStart + by);
+	turnFleet();
 }
 
 async function turnFindings(by) {
@@ -190,6 +241,8 @@ const ACTS = {
 	'all-lanes': () => { state.allLanes = true; },
 	'findings-on': () => turnFindings(50),
 	'findings-back': () => turnFindings(-50),
+	'fleet-on': () => pageFleet(50),
+	'fleet-back': () => pageFleet(-50),
 	'rows-on': () => turnRows(state.explore.family, state.explore.page.next, [...state.explore.back, state.explore.start]),
 	'rows-back': () => turnRows(state.explore.family, state.explore.back[state.explore.back.length - 1] || 0, state.explore.back.slice(0, -1)),
 };
@@ -204,7 +257,11 @@ app.addEventListener('change', (event) => {
 	if (event.target.dataset.act === 'family')
 		turnRows(event.target.value, 0, []);
 });
-addEventListener('hashchange', draw);
+addEventListener('hashchange', () => {
+	turnFleet();
+	draw();
+});
+document.addEventListener('visibilitychange', turnFleet);
 let drawnWidth = 0;
 new ResizeObserver(() => {
 	const width = document.documentElement.clientWidth;
