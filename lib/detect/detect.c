@@ -162,7 +162,7 @@ ics_detectors_free(struct ics_detectors *s)
 	free(s);
 }
 
-/* A loop repeats it, or several MACs repeat something, which is about to be named as one, or it cannot be told yet. */
+/* A loop repeats it, or several MACs repeat something, which is about to be named as one. */
 static bool
 is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_count *f)
 {
@@ -175,7 +175,7 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 	if (f->in_second < ICS_REPEATER_MIN)
 		return false;
 	ics_detect_chorus(&s->d[0], segment, ICS_REPEATER_MIN, 0, &chorus);
-	return ics_chorus_may_loop(&chorus) || ics_detect_is_undecided(&s->d[0], segment, &f->smac);
+	return ics_chorus_may_loop(&chorus);
 }
 
 void

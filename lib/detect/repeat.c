@@ -10,10 +10,6 @@
 
 /* Frames of others that came once: one could have been sent where the loop is not. */
 #define CLEAN_ENOUGH 2
-/* One who repeats while nobody else says anything new is waited for so long: hosts ask for a neighbor every second and
- * for a router every four (RFC 4861 10), so that a loop has got hold of the frame of another one by then.
- */
-#define UNDECIDED_NS (10 * NS_PER_S)
 
 uint32_t
 ics_seconds_add(struct ics_seconds *s, uint64_t sec, uint32_t n)
@@ -74,14 +70,6 @@ bool
 ics_chorus_may_loop(const struct ics_chorus *c)
 {
 	return c->macs >= ICS_CHORUS_MACS || (c->macs >= ICS_DUET_MACS && c->other_kind);
-}
-
-bool
-ics_detect_is_undecided(const struct ics_detector *d, uint32_t segment, const struct ics_mac *mac)
-{
-	const struct ics_repeater *r = ics_detect_repeater(d, segment, mac);
-
-	return r != NULL && r->clean < CLEAN_ENOUGH && ics_model_clock(d->model)->now_ns < r->since_ns + UNDECIDED_NS;
 }
 
 void

@@ -35,10 +35,6 @@ void ics_detect_chorus(const struct ics_detector *d, uint32_t segment, uint32_t 
 		       struct ics_chorus *out);
 /* They may well be a loop, that is: those who judge one machine wait for what l2_loop says. */
 bool ics_chorus_may_loop(const struct ics_chorus *c);
-/* This MAC repeats something since some seconds, and no frame of others tells so far whether it does so itself or a loop
- * does it with whatever is sent: the first station whose frame gets into a loop is alone for a moment.
- */
-bool ics_detect_is_undecided(const struct ics_detector *d, uint32_t segment, const struct ics_mac *mac);
 /* "", or the vendor of the MAC. */
 void ics_detect_set_vendor(struct ics_anomaly *a, const struct ics_mac *mac);
 /* "0,1": numbers of the bits set in ports. */
