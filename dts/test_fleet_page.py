@@ -65,9 +65,10 @@ def keys(tmp_path_factory):
     return out
 
 
-@pytest.fixture
-def fleet(tmp_path, keys):
-    """A server, and the settings of its operator, a reader and an appliance."""
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory, keys):
+    """A server to which all appliances have said something, and the settings of operator, reader and an appliance."""
+    tmp_path = tmp_path_factory.mktemp("fleet")
     base = settings(tmp_path / "base", "nats://127.0.0.1:1")
     rules = ctl(base, "permissions", "berlin", "tap-9", keys["tap"][1])
     s = nats.Server(tmp_path / "server", "one", f"authorization {{ users: [ {{ nkey: {keys['admin'][1]} }}\n{READER % keys['reader'][1]}\n{rules}\n"
@@ -78,7 +79,9 @@ def fleet(tmp_path, keys):
     reader = tmp_path / "reader.ini"
     reader.write_text(f"[fleet]\nservers = {s.url()}\nreader_nkey = {keys['reader'][0]}\n")
     tap = settings(tmp_path / "tap", s.url(), appliance="tap-9", more=f"{ONE}nkey = {keys['tap'][0]}\n")
-    yield s, reader, tap
+    with nats.Client(s.port) as c:
+        say(c, ENTRIES)
+    yield s, admin, reader, tap
     s.stop(signal.SIGKILL)
 
 
@@ -97,11 +100,28 @@ def opened(browser, url, words):
     browser.wait(f"return document.body.innerText.includes({json.dumps(words)})", words)
 
 
+def test_publisher_cannot_read(fleet, browser, tmp_path):
+    """An appliance's own key may not read, and the page says what to do; without a fleet there is no such view."""
+    _, admin, _, tap = fleet
+    with running(tmp_path / "no-socket", "-c", tap) as url:
+        opened(browser, url, "The fleet may not be read since")
+        assert "fleet.reader_nkey" in browser.text() and view(url)["connection"]["why"] == "refused"
+        assert view(url)["fleet"] is None
+        browser.open("about:blank")
+    # It said that it stops.
+    ctl(admin, "forget", "berlin", "tap-9")
+    bare = tmp_path / "bare.ini"
+    bare.write_text("")
+    with running(tmp_path / "no-socket", "-c", bare) as url:
+        assert get(url + "/api/v1/fleet")[0] == 404 and get_json(url + "/api/v1/state")["fleet"] is False
+        browser.open(url + "/#fleet")
+        browser.wait("return document.querySelector('.banner')", "the page")
+        assert "Fleet" not in browser.text() and browser.script("return document.querySelectorAll('header a').length") == 0
+
+
 def test_fleet_view(fleet, browser, tmp_path):
-    s, reader, _ = fleet
+    s, _, reader, _ = fleet
     with running(tmp_path / "no-socket", "-c", reader) as url:
-        with nats.Client(s.port) as c:
-            say(c, ENTRIES)
         assert get_json(url + "/api/v1/state")["fleet"] is True
         lab.wait_for("the appliances", lambda: view(url)["fleet"], 30)
         reply = view(url)
@@ -161,20 +181,3 @@ def test_fleet_view(fleet, browser, tmp_path):
             picture(browser, "fleet-silent")
             clean(browser)
             browser.open("about:blank")
-
-
-def test_publisher_cannot_read(fleet, browser, tmp_path):
-    """An appliance's own key may not read, and the page says what to do; without a fleet there is no such view."""
-    _, _, tap = fleet
-    with running(tmp_path / "no-socket", "-c", tap) as url:
-        opened(browser, url, "The fleet may not be read since")
-        assert "fleet.reader_nkey" in browser.text() and view(url)["connection"]["why"] == "refused"
-        assert view(url)["fleet"] is None
-        browser.open("about:blank")
-    bare = tmp_path / "bare.ini"
-    bare.write_text("")
-    with running(tmp_path / "no-socket", "-c", bare) as url:
-        assert get(url + "/api/v1/fleet")[0] == 404 and get_json(url + "/api/v1/state")["fleet"] is False
-        browser.open(url + "/#fleet")
-        browser.wait("return document.querySelector('.banner')", "the page")
-        assert "Fleet" not in browser.text() and browser.script("return document.querySelectorAll('header a').length") == 0

@@ -94,7 +94,8 @@ failed(enum ics_fleet_trouble why, const char *error)
 	ics_fleet_close(v.fleet);
 	v.fleet = NULL;
 	v.pause_ns = v.pause_ns == 0 ? PAUSE_MIN_NS : v.pause_ns * 2;
-	if (v.pause_ns > PAUSE_MAX_NS)
+	/* Who may not does not change soon, and each try takes the servers' patience. */
+	if (v.pause_ns > PAUSE_MAX_NS || why == ICS_FLEET_REFUSED || why == ICS_FLEET_AUTH)
 		v.pause_ns = PAUSE_MAX_NS;
 }
 

@@ -76,7 +76,7 @@ function sinceWhen(a, now) {
 }
 
 function bySeverity(a) {
-	const parts = ['critical', 'warn', 'info'].filter((k) => a[k]).map((k) => badge(k, `${count(a[k])} ${word[k]}`, h));
+	const parts = ['critical', 'warn', 'info'].filter((k) => a[k]).map((k) => badge(k, k === 'critical' ? `${count(a[k])} critical` : plural(a[k], word[k]), h));
 	return parts.length ? h('span', { class: 'row' }, parts) : 'none';
 }
 
@@ -91,7 +91,7 @@ function appliances(f, now) {
 			{ head: 'Lost', num: true, cell: (a) => (a.lost ? h('b', { class: 't-critical' }, count(a.lost)) : '0') },
 			{ head: 'Version', cell: (a) => a.version || 'not known' },
 			{ head: 'Up', num: true, cell: (a) => (a.uptime_s && a.health !== 'silent' ? span(a.uptime_s) : '') },
-			{ head: 'Journal', cell: (a) => [a.lag_s > 60 ? `${span(a.lag_s)} behind` : 'in step', a.gap ? h('b', { class: 't-critical' }, `, ${plural(a.gap, 'line')} missing`) : ''] },
+			{ head: 'Journal', cell: (a) => [a.lag_s > 60 ? `${span(a.lag_s)} behind` : a.health === 'silent' ? '' : 'in step', a.gap ? h('b', { class: 't-critical' }, `, ${plural(a.gap, 'line')} missing`) : ''] },
 		], f.appliances.list, 'appliance-table'),
 		left > 0 && h('p', { class: 'soft' }, `and ${plural(left, 'appliance')} more, none of them worse: icmpscopectl fleet has all.`));
 }
@@ -121,8 +121,7 @@ function everywhere(f) {
 		h('h2', { id: 'everywhere' }, `Open findings everywhere (${count(f.open)})`),
 		!a.total && h('p', { class: 'empty' }, f.open ? 'Appliances tell their number alone.' : 'None is open.'),
 		a.list.length > 0 && table('Open findings, critical ones first', [
-			{ head: 'Where', cell: (x) => h('b', {}, `${x.site} / ${x.appliance}${x.vlan ? `, VLAN ${x.vlan}` : ''}`) },
-			{ head: 'Severity', cell: (x) => badge(word[x.severity] ? x.severity : 'unknown', word[x.severity] || word.unknown, h) },
+			{ head: 'Where', cell: (x) => [badge(word[x.severity] ? x.severity : 'unknown', word[x.severity] || word.unknown, h), h('div', {}, h('b', {}, `${x.site} / ${x.appliance}`)), x.vlan && h('div', { class: 'soft' }, `VLAN ${x.vlan}`)] },
 			{ head: 'What', cell: (x) => h('div', { class: 'says' }, h('b', {}, words(x.name), x.variant ? ` (${words(x.variant)})` : ''), ' ', x.says) },
 			{ head: 'About', mono: true, cell: (x) => h('div', { class: 'about' }, x.subject) },
 			{ head: 'Since', cell: (x) => written(x.first) },
