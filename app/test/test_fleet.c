@@ -320,6 +320,52 @@ test_version_that_fell_silent(void **state)
 	ics_fleet_correlation_free(c);
 }
 
+/* What a page shows is bounded whatever states hold, and the worst is first. */
+static void
+test_view(void **state)
+{
+	char site[16], longer[1200];
+	json_t *rows = json_array(), *view, *open, *list;
+
+	memset(longer, 'x', sizeof(longer));
+	memcpy(longer + ICS_FLEET_VIEW_TEXT - 1, "\xc3\xa9", 2);
+	longer[sizeof(longer) - 1] = '\0';
+	for (int i = 0; i < 300; i++) {
+		snprintf(site, sizeof(site), "s%03d", i);
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:s, s:s, s:f, s:{s:s, s:i, s:s, s:[{s:s, s:s, s:s}, i]}}",
+						"site", site, "appliance", "a", "health", i == 250 ? "silent" : "odd",
+						"age_s", 1.0, "state", "version", longer, "open", -5, "critical",
+						"many", "anomalies", "severity", i == 7 ? "critical" : "warn", "name",
+						longer, "first", "2026-11-22T05:00:00Z", 4));
+	}
+	view = ics_fleet_view(rows, 1000000);
+	list = json_object_get(json_object_get(view, "appliances"), "list");
+	assert_int_equal(json_array_size(list), ICS_FLEET_VIEW_APPLIANCES);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(view, "appliances"), "total")), 300);
+	assert_int_equal(json_integer_value(json_object_get(view, "open")), 0);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "site")), "s250");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "critical")), 0);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "health")), "unknown");
+	/* Not within a character. */
+	assert_int_equal(json_string_length(json_object_get(json_array_get(list, 0), "version")),
+			 ICS_FLEET_VIEW_TEXT - 1);
+	list = json_object_get(json_object_get(view, "sites"), "list");
+	assert_int_equal(json_array_size(list), ICS_FLEET_VIEW_SITES);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "worst")), "silent");
+	json_decref(view);
+
+	open = ics_fleet_open_anomalies(rows, 100);
+	assert_int_equal(json_array_size(open), 100);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(open, 0), "site")), "s007");
+	view = ics_fleet_view_anomalies(open, 60, 50);
+	assert_int_equal(json_array_size(view), 40);
+	assert_int_equal(json_string_length(json_object_get(json_array_get(view, 0), "name")), ICS_FLEET_VIEW_TEXT - 1);
+	json_decref(view);
+	json_decref(open);
+	json_decref(rows);
+}
+
 int
 main(void)
 {
@@ -333,6 +379,7 @@ main(void)
 		cmocka_unit_test(test_storms_of_a_vendor),
 		cmocka_unit_test(test_reporter_and_router),
 		cmocka_unit_test(test_version_that_fell_silent),
+		cmocka_unit_test(test_view),
 	};
 
 	return cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
