@@ -60,7 +60,7 @@ class Scope:
         return self.log.read_text(errors="replace")
 
     def ask(self, command):
-        return self.telemetry.ask(command)
+        return self.telemetry.ask_patiently(command)
 
     def info(self):
         return self.ask("/icmpscope/info")
@@ -70,8 +70,7 @@ class Scope:
         end = time.monotonic() + timeout
         while True:
             i = self.info()
-            # Busy for a moment, it answers with an error.
-            if "error" not in i and i["conservation_exact"] and i["pending"] == 0 and i["consumed_messages"] == i["delivered"]:
+            if i["conservation_exact"] and i["pending"] == 0 and i["consumed_messages"] == i["delivered"]:
                 return i
             assert time.monotonic() < end, f"icmpscope does not come to rest: {i}"
             time.sleep(0.1)

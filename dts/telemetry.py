@@ -61,11 +61,22 @@ class Telemetry:
         assert len(reply) == 1, reply
         return next(iter(reply.values()))
 
+    def ask_patiently(self, command, timeout=60):
+        """The same, asked again while the control core has no time to answer."""
+        end = time.monotonic() + timeout
+        while True:
+            answer = self.ask(command)
+            if not isinstance(answer, dict) or not str(answer.get("error", "")).startswith("the control core is busy"):
+                return answer
+            if time.monotonic() > end:
+                return answer
+            time.sleep(0.1)
+
     def table(self, family, start=0, count=None, pages_max=10000):
         """All rows of /icmpscope/FAMILY/table from start on, as dicts, page by page."""
         rows = []
         for _ in range(pages_max):
-            page = self.ask(f"/icmpscope/{family}/table,{start}" + (f",{count}" if count else ""))
+            page = self.ask_patiently(f"/icmpscope/{family}/table,{start}" + (f",{count}" if count else ""))
             assert "error" not in page, page
             columns = {k: v for k, v in page.items() if isinstance(v, list)}
             assert len({len(v) for v in columns.values()}) == 1, page

@@ -152,7 +152,7 @@ def test_control_core_stands_still(tmp_path, wire):
             told_of_stall(rig, "control")
             wire.send(ra(None, 1, lifetime=0))
             # Nobody waits for ever for an answer that cannot come.
-            assert "has not turned for" in rig.scope.info()["error"]
+            assert "has not turned for" in rig.scope.telemetry.ask("/icmpscope/info")["error"]
             time.sleep(max(0.0, began + STALL_S - time.monotonic()))
         info = rig.wait_frames(101 + n + 1)
         told_of_return(rig, "control", 1000 * STALL_S - 700)

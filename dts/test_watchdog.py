@@ -77,7 +77,7 @@ def test_control_core_that_does_not_turn(running):
         before = scope.ask("/icmpscope/worker/info,0")
         lab.wait_for("the worker goes on", lambda: scope.ask("/icmpscope/worker/info,0")["polls"] > before["polls"], 30)
         assert scope.ask("/icmpscope/worker/list") == [0]
-        error = scope.info()["error"]
+        error = scope.telemetry.ask("/icmpscope/info")["error"]
         assert error.startswith("the control core is busy: it has not turned for ") and "/icmpscope/watchdog" in error
         # As many clients as DPDK serves are told that, and none keeps another from it.
         clients = [Telemetry(scope.dir / "dpdk" / scope.prefix / "dpdk_telemetry.v2") for _ in range(3)]
