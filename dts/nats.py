@@ -95,12 +95,14 @@ class Cluster:
 class Client:
     """As much of the protocol as reading a stream needs."""
 
-    def __init__(self, port, timeout=10):
+    def __init__(self, port, timeout=10, user=None):
+        """user: of nats_jwt, where the server wants one."""
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.file = self.sock.makefile("rb")
-        self.file.readline()
+        info = json.loads(self.file.readline().split(b" ", 1)[1])
         self.sid, self.early = 0, []
-        self.write('CONNECT {"verbose":false,"headers":true,"no_responders":true,"protocol":1}\r\nPING\r\n')
+        who = {} if user is None else user.answer(info["nonce"])
+        self.write(f"CONNECT {json.dumps({'verbose': False, 'headers': True, 'no_responders': True, 'protocol': 1} | who)}\r\nPING\r\n")
         while not self.file.readline().startswith(b"PONG"):
             pass
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,54 @@ test_nkey(void **state)
 	assert_null(strstr(err, seed));
 	unlink(path);
 	assert_int_equal(ics_fleet_nkey_file(path, again, err), -ENOENT);
+}
+
+static int
+check_creds(const char *path, const char *text, size_t len, char err[static ICS_FLEET_ERR_LEN])
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, len, f), len);
+	fclose(f);
+	return ics_fleet_creds_file(path, err);
+}
+
+static void
+test_creds(void **state)
+{
+	char seed[ICS_FLEET_NKEY_LEN], pub[ICS_FLEET_NKEY_LEN], other[ICS_FLEET_NKEY_LEN], err[ICS_FLEET_ERR_LEN];
+	char path[] = "/tmp/icmpscope-creds-XXXXXX", claims[128], body[256], sig[87], text[1024];
+	size_t len, end;
+
+	close(mkstemp(path));
+	assert_int_equal(ics_fleet_nkey_new(seed, pub), 0);
+	assert_int_equal(ics_fleet_nkey_new(other, text), 0);
+	snprintf(claims, sizeof(claims), "{\"sub\":\"%s\"}", pub);
+	EVP_EncodeBlock((unsigned char *)body, (const unsigned char *)claims, (int)strlen(claims));
+	body[strcspn(body, "=")] = '\0';
+	memset(sig, 'A', sizeof(sig) - 1);
+	sig[sizeof(sig) - 1] = '\0';
+#define CREDS "-----BEGIN JWT-----\n%s.%s.%s\n------END JWT------\r\n\n***\n\n-----BEGIN SEED-----\r\n%s\n------END\n"
+	len = (size_t)snprintf(text, sizeof(text), CREDS, "e30", body, sig, seed);
+	assert_int_equal(check_creds(path, text, len, err), 0);
+	/* Cut off anywhere: the last line needs three dashes. */
+	end = len - strlen("---END\n") - 1;
+	for (size_t n = 0; n < end; n++) {
+		assert_int_equal(check_creds(path, text, n, err), -EINVAL);
+		assert_null(strstr(err, seed));
+	}
+	len = (size_t)snprintf(text, sizeof(text), CREDS, "e30", body, sig, other);
+	assert_int_equal(check_creds(path, text, len, err), -EINVAL);
+	assert_non_null(strstr(err, "not that of its token"));
+	len = (size_t)snprintf(text, sizeof(text), CREDS, "e30", "e30", sig, seed);
+	assert_int_equal(check_creds(path, text, len, err), -EINVAL);
+	len = (size_t)snprintf(text, sizeof(text), CREDS, "e30", "!!", sig, seed);
+	assert_int_equal(check_creds(path, text, len, err), -EINVAL);
+	len = (size_t)snprintf(text, sizeof(text), CREDS, "e30", body, sig + 2, seed);
+	assert_int_equal(check_creds(path, text, len, err), -EINVAL);
+	unlink(path);
+	assert_int_equal(ics_fleet_creds_file(path, err), -ENOENT);
 }
 
 static void
@@ -374,6 +423,7 @@ main(void)
 		cmocka_unit_test(test_subject),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_nkey),
+		cmocka_unit_test(test_creds),
 		cmocka_unit_test(test_secret_files),
 		cmocka_unit_test(test_bound_at_several_sites),
 		cmocka_unit_test(test_storms_of_a_vendor),

@@ -223,7 +223,8 @@ ics_fleet_connect(const struct ics_config *conf, const struct ics_fleet_self *se
 	snprintf(f->stream, sizeof(f->stream), "%s", conf->fleet.stream);
 	snprintf(f->inbox, sizeof(f->inbox), "_INBOX");
 	if (ics_fleet_check_files(conf, err) != 0 ||
-	    (conf->fleet.nkey[0] != '\0' && ics_fleet_nkey_file(conf->fleet.nkey, pub, err) != 0)) {
+	    (conf->fleet.nkey[0] != '\0' && ics_fleet_nkey_file(conf->fleet.nkey, pub, err) != 0) ||
+	    (conf->fleet.creds[0] != '\0' && ics_fleet_creds_file(conf->fleet.creds, err) != 0)) {
 		ics_fleet_close(f);
 		return NULL;
 	}

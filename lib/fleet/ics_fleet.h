@@ -57,6 +57,11 @@ int ics_fleet_nkey_new(char seed[static ICS_FLEET_NKEY_LEN], char pub[static ICS
 /* The public key of the seed in this file, which others than its owner and group must not be able to read. */
 int ics_fleet_nkey_file(const char *path, char pub[static ICS_FLEET_NKEY_LEN], char err[static ICS_FLEET_ERR_LEN]);
 
+/* ---- creds.c: credentials files ---- */
+
+/* The file holds a token of a user, whole, and the seed of the key that it is about. */
+int ics_fleet_creds_file(const char *path, char err[static ICS_FLEET_ERR_LEN]);
+
 /* ---- connect.c ---- */
 
 enum ics_fleet_trouble {

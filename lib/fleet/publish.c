@@ -495,6 +495,8 @@ ics_fleet_publisher_start(const struct ics_config *conf, const struct ics_fleet_
 	rc = ics_fleet_check_files(conf, err);
 	if (rc == 0 && conf->fleet.nkey[0] != '\0')
 		rc = ics_fleet_nkey_file(conf->fleet.nkey, pub, err);
+	if (rc == 0 && conf->fleet.creds[0] != '\0')
+		rc = ics_fleet_creds_file(conf->fleet.creds, err);
 	if (rc != 0)
 		return refuse(p, -rc);
 	snprintf(who, sizeof(who), "%s.%s", self->site, self->appliance);
