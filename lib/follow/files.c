@@ -50,11 +50,9 @@ take_first(void *ctx, const char *text, size_t len, uint64_t next)
 {
 	struct journal_file *file = ctx;
 	struct ics_follow_pos pos;
-	json_t *doc;
 
-	if (ics_follow_parse(text, len, &doc, &pos) != 0)
+	if (ics_follow_parse(text, len, NULL, &pos) != 0)
 		return 0;
-	json_decref(doc);
 	file->first = pos.line;
 	return 1;
 }

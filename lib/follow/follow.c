@@ -33,25 +33,29 @@ struct ics_follow {
 int
 ics_follow_parse(const char *text, size_t len, json_t **doc, struct ics_follow_pos *pos)
 {
+	json_t *all = json_loadb(text, len, 0, NULL);
 	const json_t *own, *seq, *line;
 	const char *boot;
+	int rc = 0;
 
 	*pos = (struct ics_follow_pos){0};
-	*doc = json_loadb(text, len, 0, NULL);
-	own = json_object_get(*doc, "icmpscope");
+	own = json_object_get(all, "icmpscope");
 	seq = json_object_get(own, "seq");
 	line = json_object_get(own, "line");
 	boot = json_string_value(json_object_get(own, "boot"));
 	if (boot == NULL || boot[0] == '\0' || strlen(boot) >= sizeof(pos->boot) || json_integer_value(seq) <= 0 ||
 	    json_integer_value(line) <= 0 || json_string_value(json_object_get(own, "event")) == NULL) {
-		json_decref(*doc);
-		*doc = NULL;
-		return -EINVAL;
+		rc = -EINVAL;
+	} else {
+		pos->seq = (uint64_t)json_integer_value(seq);
+		pos->line = (uint64_t)json_integer_value(line);
+		strcpy(pos->boot, boot);
 	}
-	pos->seq = (uint64_t)json_integer_value(seq);
-	pos->line = (uint64_t)json_integer_value(line);
-	strcpy(pos->boot, boot);
-	return 0;
+	if (doc != NULL)
+		*doc = rc == 0 ? all : NULL;
+	if (doc == NULL || rc != 0)
+		json_decref(all);
+	return rc;
 }
 
 struct ics_follow *
@@ -129,7 +133,6 @@ ends_there(struct ics_follow *f, const struct journal_file *file)
 	uint64_t from = f->last.off > READ_LEN ? f->last.off - READ_LEN : 0;
 	size_t n = (size_t)(f->last.off - from);
 	struct ics_follow_pos pos;
-	json_t *doc;
 	char *begin;
 
 	if (file->dev != f->last.dev || file->ino != f->last.ino || f->last.off == 0 || f->last.off > file->size ||
@@ -137,9 +140,8 @@ ends_there(struct ics_follow *f, const struct journal_file *file)
 		return false;
 	begin = memrchr(f->buf, '\n', n - 1);
 	begin = begin == NULL ? f->buf : begin + 1;
-	if (ics_follow_parse(begin, (size_t)(f->buf + n - 1 - begin), &doc, &pos) != 0)
+	if (ics_follow_parse(begin, (size_t)(f->buf + n - 1 - begin), NULL, &pos) != 0)
 		return false;
-	json_decref(doc);
 	return is_line(&pos, &f->last);
 }
 
@@ -153,11 +155,9 @@ is_wanted(void *ctx, const char *text, size_t len, uint64_t next)
 {
 	struct search *s = ctx;
 	struct ics_follow_pos pos;
-	json_t *doc;
 
-	if (ics_follow_parse(text, len, &doc, &pos) != 0)
+	if (ics_follow_parse(text, len, NULL, &pos) != 0)
 		return 0;
-	json_decref(doc);
 	if (is_line(&pos, s->want))
 		s->off = next;
 	return s->off != 0;
@@ -169,11 +169,9 @@ is_of_run(void *ctx, const char *text, size_t len, uint64_t next)
 {
 	struct search *s = ctx;
 	struct ics_follow_pos pos;
-	json_t *doc;
 
-	if (ics_follow_parse(text, len, &doc, &pos) != 0)
+	if (ics_follow_parse(text, len, NULL, &pos) != 0)
 		return 0;
-	json_decref(doc);
 	if (strcmp(pos.boot, s->want->boot) == 0 && pos.seq <= s->want->seq)
 		s->off = next;
 	return 0;

@@ -71,7 +71,7 @@ uint64_t ics_follow_damaged(const struct ics_follow *f);
 /* Octets behind the place in the file that is read now; 0 at its end. */
 uint64_t ics_follow_behind(const struct ics_follow *f);
 
-/* What a line says of itself: 0, or -EINVAL when it is none. *doc is to be released. */
+/* What a line says of itself: 0, or -EINVAL when it is none. *doc is to be released; doc NULL: only the place is wanted. */
 int ics_follow_parse(const char *text, size_t len, json_t **doc, struct ics_follow_pos *pos);
 
 #endif
