@@ -83,7 +83,7 @@ worker_new(struct worker_shared *shared, const struct plan_worker *plan, unsigne
 		.validate = shared->validate,
 		.counters = &w->counters,
 		.known = &shared->known,
-		.sink = {.push = ics_ring_push, .ctx = w->ring},
+		.sink = {.push = ics_ring_push, .ctx = w->ring, .publish = ics_ring_publish},
 		.seed = shared->seed,
 		.in_order = once,
 		.port = (uint8_t)plan->port,
@@ -281,6 +281,14 @@ push_patiently(void *ctx, enum ics_lane lane, const struct ics_record *rec, cons
 }
 
 static void
+publish(void *ctx)
+{
+	struct worker *w = ctx;
+
+	ics_ring_publish(w->ring);
+}
+
+static void
 set_pending(struct worker *w)
 {
 	if (w->inspect.fold != NULL)
@@ -377,7 +385,7 @@ finish(struct worker *w, uint64_t *capture_ns)
 {
 	struct rte_mbuf *m[WORKER_BURST];
 
-	w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w};
+	w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w, .publish = publish};
 	for (unsigned i = 0; i < LAST_BURSTS; i++) {
 		unsigned n = rte_eth_rx_burst(w->port_id, w->queue, m, WORKER_BURST);
 
@@ -398,7 +406,7 @@ worker_run(void *worker)
 	unsigned n, before = 0, empty = 0;
 
 	if (w->once)
-		w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w};
+		w->inspect.sink = (struct ics_sink){.push = push_patiently, .ctx = w, .publish = publish};
 	while (!is_stopping(w)) {
 		n = rte_eth_rx_burst(w->port_id, w->queue, m, WORKER_BURST);
 		tsc = rte_rdtsc();

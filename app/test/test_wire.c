@@ -57,6 +57,31 @@ test_sum_agrees_with_the_book_at_every_length(void **state)
 	assert_int_equal(ics_sum_fold(ics_sum_add(0, (struct ics_view){b, 300})), 0xffff);
 }
 
+/* In memory of just that length, so that the sanitizer sees every octet too many. */
+static void
+test_nothing_is_read_beyond_the_end(void **state)
+{
+	uint8_t all[64], padded[8];
+
+	for (unsigned i = 0; i < sizeof(all); i++)
+		all[i] = (uint8_t)(i * 37 + 1);
+	for (uint32_t n = 1; n <= sizeof(all); n++) {
+		uint8_t *b = malloc(n);
+
+		assert_non_null(b);
+		memcpy(b, all, n);
+		assert_int_equal(ics_hash(b, n, 1), ics_hash(all, n, 1));
+		assert_int_equal(ics_sum_fold(ics_sum_add(0, (struct ics_view){b, n})),
+				 ics_sum_fold(ics_sum_add(0, (struct ics_view){all, n})));
+		if (n < 8) {
+			memset(padded, 0, sizeof(padded));
+			memcpy(padded, b, n);
+			assert_true(ics_load_tail(b, n) == ics_load_u64(padded));
+		}
+		free(b);
+	}
+}
+
 static void
 test_hash_depends_on_every_bit_the_length_and_the_seed(void **state)
 {
@@ -160,6 +185,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_view_reads_zero_beyond_its_end),
 		cmocka_unit_test(test_sum_agrees_with_the_book_at_every_length),
+		cmocka_unit_test(test_nothing_is_read_beyond_the_end),
 		cmocka_unit_test(test_hash_depends_on_every_bit_the_length_and_the_seed),
 		cmocka_unit_test(test_addresses_as_text),
 		cmocka_unit_test(test_macs_as_text),

@@ -70,7 +70,7 @@ ics_fold_pending(const struct ics_fold *f)
 static void
 take_copies(struct ics_fold *f, struct slot *s, struct ics_record *rec)
 {
-	*rec = s->rec;
+	ics_record_copy(rec, &s->rec);
 	rec->ts_ns = s->last_ns;
 	rec->repeats = s->pending - 1;
 	rec->cap_len = 0;
@@ -119,7 +119,10 @@ next_after(uint32_t count, uint32_t lane)
 void
 ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key)
 {
-	__builtin_prefetch(set_of((struct ics_fold *)f, key), 1);
+	const struct slot *s = set_of((struct ics_fold *)f, key);
+
+	for (unsigned way = 0; way < ICS_FOLD_WAYS; way++)
+		__builtin_prefetch(&s[way], 1);
 }
 
 enum ics_fold_verdict
@@ -186,7 +189,7 @@ ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct
 	s->count = 1;
 	s->next = next_after(1, lane);
 	s->lane = lane;
-	s->rec = *rec;
+	ics_record_copy(&s->rec, rec);
 }
 
 unsigned

@@ -48,6 +48,14 @@ hand_over(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *r
 	ics_count_add(&in->counters->delivered, 1 + (uint64_t)rec->repeats);
 }
 
+/* Behind the last push of a burst. */
+static inline void
+publish(struct ics_inspect *in)
+{
+	if (in->sink.publish != NULL)
+		in->sink.publish(in->sink.ctx);
+}
+
 static bool
 is_known(const struct ics_inspect *in, const struct ics_pkt *pkt, const uint8_t *addr)
 {
@@ -117,11 +125,27 @@ make_key(const struct ics_inspect *in, const struct ics_frame *f, struct ics_fol
 	key->stripped_tci = f->stripped_tci;
 }
 
+/* Eight octets of a record in one store (ics_record_copy() says why), as they lie in memory. */
+static inline void
+put_words(struct ics_record *rec, size_t off, uint32_t first, uint16_t second, uint16_t third)
+{
+	uint64_t w = first | (uint64_t)second << 32 | (uint64_t)third << 48;
+
+	memcpy((uint8_t *)rec + off, &w, sizeof(w));
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && offsetof(struct ics_record, vlan_outer) == 44 &&
+		       offsetof(struct ics_record, cap_len) == 50 && offsetof(struct ics_record, l4_off) == 54 &&
+		       offsetof(struct ics_record, port) == 58 && offsetof(struct ics_record, flags) == 61 &&
+		       offsetof(struct ics_record, n_labels) == 63,
+	       "build_record() writes words");
+
 static void
 build_record(const struct ics_inspect *in, const struct ics_frame *f, const struct ics_pkt *pkt,
 	     const struct ics_fold_key *key, uint64_t ts_ns, struct ics_record *rec)
 {
-	uint8_t flags = 0;
+	uint32_t cap_len = f->cap_len < ICS_RECORD_FRAME_MAX ? f->cap_len : ICS_RECORD_FRAME_MAX;
+	uint32_t flags = 0, link = pkt->flags & ICS_PKT_ETHER ? ICS_LINK_ETHERNET : f->link;
 
 	if (pkt->flags & ICS_PKT_UNPARSED)
 		flags |= ICS_REC_UNPARSED;
@@ -132,24 +156,15 @@ build_record(const struct ics_inspect *in, const struct ics_frame *f, const stru
 	flags |= (pkt->flags & ICS_PKT_CAP_TRUNC ? ICS_REC_CAP_TRUNC : 0) |
 		 (pkt->flags & ICS_PKT_EVASION ? ICS_REC_EVASION : 0) |
 		 (pkt->flags & ICS_PKT_FRAGMENT ? ICS_REC_FRAGMENT : 0) | (pkt->ip_version == 4 ? ICS_REC_IP4 : 0);
-	*rec = (struct ics_record){
-		.ts_ns = ts_ns,
-		.frame_hash = hash_message(in, pkt, key),
-		.reasons = pkt->reasons,
-		.vlan_outer = pkt->vlan[0],
-		.vlan_inner = pkt->vlan[1],
-		.wire_len = saturate16(pkt->wire_len),
-		.cap_len = (uint16_t)(f->cap_len < ICS_RECORD_FRAME_MAX ? f->cap_len : ICS_RECORD_FRAME_MAX),
-		.l3_off = saturate16(pkt->l3_off),
-		.l4_off = saturate16(pkt->l4_off),
-		.ilen = saturate16(pkt->ilen),
-		.port = in->port,
-		.queue = in->queue,
-		.class = pkt->class,
-		.flags = flags,
-		.encap = (uint8_t)(pkt->encap | (pkt->flags & ICS_PKT_ETHER ? ICS_LINK_ETHERNET : f->link) << 5),
-		.n_labels = pkt->n_labels,
-	};
+	rec->ts_ns = ts_ns;
+	rec->frame_hash = hash_message(in, pkt, key);
+	rec->reasons = pkt->reasons;
+	put_words(rec, offsetof(struct ics_record, repeats), 0, pkt->vlan[0], pkt->vlan[1]);
+	put_words(rec, offsetof(struct ics_record, wire_len), saturate16(pkt->wire_len) | cap_len << 16,
+		  saturate16(pkt->l3_off), saturate16(pkt->l4_off));
+	put_words(rec, offsetof(struct ics_record, ilen),
+		  saturate16(pkt->ilen) | (uint32_t)in->port << 16 | (uint32_t)in->queue << 24,
+		  (uint16_t)(pkt->class | flags << 8), (uint16_t)(pkt->encap | link << 5 | pkt->n_labels << 8));
 }
 
 static inline void
@@ -245,6 +260,7 @@ ics_inspect_idle(struct ics_inspect *in, uint64_t ts_ns)
 		sweep(in, ts_ns);
 	if (in->sampler != NULL)
 		ics_sample_idle(in->sampler, ts_ns);
+	publish(in);
 }
 
 void
@@ -280,6 +296,8 @@ ics_inspect_glanced(struct ics_inspect *in, unsigned n, const struct ics_glance 
 	}
 	for (unsigned i = 0; i < n_deep; i++)
 		inspect_deep(in, &left->frame[deep[i]], &key[i], ts_ns);
+	if (g->n_left != 0)
+		publish(in);
 	if (ics_unlikely(++in->since_sweep >= SWEEP_EVERY))
 		ics_inspect_idle(in, ts_ns);
 }

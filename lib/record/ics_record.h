@@ -52,6 +52,20 @@ struct ics_record {
 
 _Static_assert(sizeof(struct ics_record) == ICS_RECORD_ELEM, "a record header is one cache line");
 
+/* Eight octets at a time, each load from what one store wrote: a wider load of a record that was just put together waits
+ * until all of it has left the store queue.
+ */
+static inline void
+ics_record_copy(void *to, const struct ics_record *from)
+{
+	for (unsigned i = 0; i < sizeof(*from); i += 8) {
+		uint64_t w = ics_load_u64((const uint8_t *)from + i);
+
+		__asm__("" : "+r"(w)); /* or the compiler makes wide loads of them */
+		memcpy((uint8_t *)to + i, &w, sizeof(w));
+	}
+}
+
 /* ics_record.class of a sample, which is no control message: what follows is no frame but a struct ics_sample. */
 #define ICS_RECORD_SAMPLE 0xff
 
@@ -94,10 +108,12 @@ enum ics_lane { ICS_LANE_BULK, ICS_LANE_URGENT, ICS_LANE_RESERVED, ICS_LANE_SAMP
 
 /* Where records go: a ring in the program, a call in the offline reader. push returns 0, or -ENOSPC when the
  * record is lost (the caller counts it). frame holds rec->cap_len bytes, and may be NULL when that is 0.
+ * publish, if not NULL, is called behind the last push of a burst: until then nobody else need see them.
  */
 struct ics_sink {
 	int (*push)(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame);
 	void *ctx;
+	void (*publish)(void *ctx);
 };
 
 /* The routers that the control core knows, for workers to read: a set of hashes of (port, VLANs, address).

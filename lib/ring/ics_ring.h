@@ -27,11 +27,13 @@ void ics_ring_free(struct ics_ring *r);
 /* Bytes that a pair of these sizes takes. */
 uint64_t ics_ring_bytes(unsigned urgent, unsigned bulk);
 
-/* A struct ics_sink's push: ctx is the ring. Of the urgent ring the last quarter is for ICS_LANE_RESERVED alone, so
+/* A struct ics_sink's push: ctx is the ring. The consumer sees it after ics_ring_publish(), or when no more of it fits. Of the urgent ring the last quarter is for ICS_LANE_RESERVED alone, so
  * that no flood of other urgent messages can push out what concerns known routers. ICS_LANE_SAMPLE is bulk that is refused
  * once an eighth of the ring is taken, so that samples leave room for messages. Producer only.
  */
 int ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame);
+/* A struct ics_sink's publish. Producer only. */
+void ics_ring_publish(void *ring);
 
 /* Hands at most max_records records to cb, oldest first and up to ICS_RING_BATCH at a time, and gives their space back;
  * records and frames live as long as the call. Returns how many there were. Consumer only.

@@ -17,15 +17,28 @@
 #define RECORD_ELEMS_MAX (1 + (ICS_RECORD_FRAME_MAX + ELEM - 1) / ELEM)
 /* Elements looked at in one go: enough for a few longest records, little enough to give space back early. */
 #define DRAIN_ELEMS 1024
+/* Reserved in one go: a burst's records, mostly. */
+#define BATCH_ELEMS 256
+/* So many elements ahead of what is written are fetched. */
+#define AHEAD 12
 
 _Static_assert(DRAIN_ELEMS >= 2 * RECORD_ELEMS_MAX, "a whole record fits into one look");
 _Static_assert(ICS_RING_MIN >= 4 * RECORD_ELEMS_MAX, "three quarters of a ring hold the longest record");
 
-/* One direction of one lane. peak is written by the producer alone. */
+/* What the producer has reserved and not published yet: open elements at z, of them used ones are written; free are left
+ * behind them.
+ */
+struct batch {
+	struct rte_ring_zc_data z;
+	unsigned open, used, free;
+};
+
+/* One direction of one lane. batch and peak are written by the producer alone. */
 struct lane {
 	struct rte_ring *ring;
 	unsigned size;
 	unsigned reserve;
+	struct batch batch;
 	_Atomic uint64_t peak;
 	RTE_CACHE_GUARD;
 };
@@ -102,30 +115,95 @@ ics_ring_bytes(unsigned urgent, unsigned bulk)
 	return ((uint64_t)urgent + bulk) * ELEM + sizeof(struct ics_ring) + 2 * sizeof(struct rte_ring);
 }
 
-/* Header, then frame, into n elements that may lie in two pieces. Padding behind the frame is left as it was: it is
- * never read.
+/* Where element i of what was reserved lies. */
+static uint8_t *
+place(const struct rte_ring_zc_data *z, unsigned i)
+{
+	return i < z->n1 ? (uint8_t *)z->ptr1 + (size_t)i * ELEM : (uint8_t *)z->ptr2 + (size_t)(i - z->n1) * ELEM;
+}
+
+/* Fetches for writing: the consumer's CPU has read it last. */
+static inline void
+fetch(const uint8_t *p)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
+/* Header, then frame, into n elements from i on, which may lie in two pieces. Padding behind the frame is left as it was:
+ * it is never read.
  */
 static void
-put_record(const struct rte_ring_zc_data *z, unsigned n, const struct ics_record *rec, const uint8_t *frame)
+put_record(const struct batch *b, unsigned n, const struct ics_record *rec, const uint8_t *frame)
 {
 	uint8_t *body;
 	uint32_t first;
 
-	memcpy(z->ptr1, rec, ELEM);
+	ics_record_copy(place(&b->z, b->used), rec);
 	if (n == 1)
 		return;
-	if (z->n1 == 1) {
-		memcpy(z->ptr2, frame, rec->cap_len);
+	body = place(&b->z, b->used + 1);
+	if (ics_likely(b->used + n <= b->z.n1 || b->used + 1 >= b->z.n1)) {
+		memcpy(body, frame, rec->cap_len);
 		return;
 	}
-	body = (uint8_t *)z->ptr1 + ELEM;
-	first = (z->n1 - 1) * ELEM;
-	if (ics_likely(first >= rec->cap_len)) {
-		memcpy(body, frame, rec->cap_len);
-	} else {
-		memcpy(body, frame, first);
-		memcpy(z->ptr2, frame + first, rec->cap_len - first);
-	}
+	first = (b->z.n1 - b->used - 1) * ELEM;
+	if (first > rec->cap_len)
+		first = rec->cap_len;
+	memcpy(body, frame, first);
+	memcpy(b->z.ptr2, frame + first, rec->cap_len - first);
+}
+
+static void
+publish(struct lane *l)
+{
+	struct batch *b = &l->batch;
+	uint64_t used;
+
+	if (b->open == 0)
+		return;
+	rte_ring_enqueue_zc_elem_finish(l->ring, b->used);
+	used = l->size - b->free - (b->open - b->used);
+	if (ics_unlikely(used > atomic_load_explicit(&l->peak, memory_order_relaxed)))
+		atomic_store_explicit(&l->peak, used, memory_order_relaxed);
+	b->open = b->used = 0;
+}
+
+void
+ics_ring_publish(void *ring)
+{
+	struct ics_ring *r = ring;
+
+	publish(&r->urgent);
+	publish(&r->bulk);
+}
+
+static bool
+has_room(const struct lane *l, unsigned n, bool modest)
+{
+	unsigned left = l->batch.open - l->batch.used;
+
+	return left >= n && !(modest && l->batch.free + left - n < l->reserve);
+}
+
+/* Room for n elements and a few more. What was written is published first: whoever waits for room needs it taken. */
+static bool
+reserve(struct lane *l, unsigned n)
+{
+	struct batch *b = &l->batch;
+
+	publish(l);
+	b->open =
+		rte_ring_enqueue_zc_burst_elem_start(l->ring, ELEM, n > BATCH_ELEMS ? n : BATCH_ELEMS, &b->z, &b->free);
+	if (b->open >= n)
+		return true;
+	if (b->open != 0)
+		rte_ring_enqueue_zc_elem_finish(l->ring, 0);
+	b->open = 0;
+	return false;
 }
 
 int
@@ -133,22 +211,20 @@ ics_ring_push(void *ring, enum ics_lane lane, const struct ics_record *rec, cons
 {
 	struct ics_ring *r = ring;
 	struct lane *l = lane == ICS_LANE_BULK || lane == ICS_LANE_SAMPLE ? &r->bulk : &r->urgent;
+	struct batch *b = &l->batch;
 	unsigned n = ics_record_elems(rec->cap_len);
-	struct rte_ring_zc_data z;
-	unsigned left;
-	uint64_t used;
 
-	if (rte_ring_enqueue_zc_bulk_elem_start(l->ring, ELEM, n, &z, &left) == 0)
-		return -ENOSPC;
-	if ((lane == ICS_LANE_URGENT || lane == ICS_LANE_SAMPLE) && left < l->reserve) {
-		rte_ring_enqueue_zc_elem_finish(l->ring, 0);
+	bool modest = lane == ICS_LANE_URGENT || lane == ICS_LANE_SAMPLE;
+
+	/* What is known of the room may be old: looked up again before anything is refused. */
+	if (ics_unlikely(!has_room(l, n, modest)) && !(reserve(l, n) && has_room(l, n, modest))) {
+		publish(l);
 		return -ENOSPC;
 	}
-	put_record(&z, n, rec, frame);
-	rte_ring_enqueue_zc_elem_finish(l->ring, n);
-	used = l->size - left;
-	if (ics_unlikely(used > atomic_load_explicit(&l->peak, memory_order_relaxed)))
-		atomic_store_explicit(&l->peak, used, memory_order_relaxed);
+	put_record(b, n, rec, frame);
+	b->used += n;
+	for (unsigned i = b->used + AHEAD; i < b->used + AHEAD + n && i < b->open; i++)
+		fetch(place(&b->z, i));
 	return 0;
 }
 

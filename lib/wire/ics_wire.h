@@ -193,6 +193,21 @@ int ics_mac_parse(const char *text, struct ics_mac *out);
 
 /* ---- checksum and hash -------------------------------------------------------------------------- */
 
+/* The last n bytes of something, 1 <= n <= 7, as if zeros followed. Loads that overlap, and no copy in memory: a load from
+ * bytes that were just stored one by one waits until they have left the store queue.
+ */
+static inline uint64_t
+ics_load_tail(const uint8_t *p, uint32_t n)
+{
+	uint32_t low, high;
+
+	if (n < 4)
+		return p[0] | (uint64_t)p[n / 2] << 8 * (n / 2) | (uint64_t)p[n - 1] << 8 * (n - 1);
+	memcpy(&low, p, sizeof(low));
+	memcpy(&high, p + n - 4, sizeof(high));
+	return low | (uint64_t)high << 8 * (n - 4);
+}
+
 /* One's complement sum of v on top of acc (RFC 1071), not yet folded; an odd length is padded with zero, so
  * only the last of several views may have one. Sums 32-bit words: 2^32 of them fit before it overflows.
  */
@@ -202,15 +217,13 @@ ics_sum_add(uint64_t acc, struct ics_view v)
 	const uint8_t *p = v.p;
 	uint32_t n = v.len;
 	uint64_t w;
-	uint8_t tail[8] = {0};
 
 	for (; n >= 8; n -= 8, p += 8) {
 		w = ics_load_u64(p);
 		acc += (w & 0xffffffff) + (w >> 32);
 	}
 	if (n != 0) {
-		memcpy(tail, p, n);
-		w = ics_load_u64(tail);
+		w = ics_load_tail(p, n);
 		acc += (w & 0xffffffff) + (w >> 32);
 	}
 	return acc;
@@ -244,7 +257,7 @@ static inline uint64_t
 ics_hash(const void *data, size_t len, uint64_t seed)
 {
 	const uint8_t *p = data;
-	uint64_t a = seed, b = ~seed, t[4] = {0};
+	uint64_t a = seed, b = ~seed, t[2] = {0};
 	size_t n = len;
 
 	for (; n >= 32; n -= 32, p += 32) {
@@ -256,10 +269,16 @@ ics_hash(const void *data, size_t len, uint64_t seed)
 		p += 16;
 		n -= 16;
 	}
-	if (n != 0) {
-		memcpy(t, p, n);
-		b = ics_hash_mix(t[0] ^ b, t[1] + seed);
+	if (n > 8) {
+		t[0] = ics_load_u64(p);
+		t[1] = ics_load_u64(p + n - 8) >> 8 * (16 - n);
+	} else if (n == 8) {
+		t[0] = ics_load_u64(p);
+	} else if (n != 0) {
+		t[0] = ics_load_tail(p, (uint32_t)n);
 	}
+	if (n != 0)
+		b = ics_hash_mix(t[0] ^ b, t[1] + seed);
 	return ics_hash_mix(a ^ len, b);
 }
 
