@@ -19,6 +19,9 @@ sys.path.insert(0, str(ROOT / "dts"))
 DISTINCT = 16384  # four times the slots of the fold cache: none is found again
 SEARCH_STEPS = 6
 PROBES = 100
+# Between two looks at the socket: who asks without a pause takes the CPU from whom it asks.
+LOOK_S = 0.0005
+WORKER_CPU = 1
 
 
 def program(name):
@@ -46,8 +49,10 @@ def all_in(scope, sent):
 class Generator:
     """icmpscope-bench-generator; it ends after its reader, or that would poll rings that are gone."""
 
-    def __init__(self, directory, socket, capture, **options):
-        argv = [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
+    def __init__(self, directory, socket, capture, last=False, **options):
+        """last: whatever else wants its CPU goes first (SCHED_IDLE); a source of traffic is no part of an inspector."""
+        argv = ["chrt", "--idle", "0"] if last else []
+        argv += [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
         self.process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
         self.probes = {}
@@ -282,52 +287,103 @@ class Watch:
 
 
 def _spread(ms):
+    """Of n, the p-th percentile is the one of rank n p / 100, rounded up."""
     ms = sorted(ms)
-    return {"n": len(ms), "p50_ms": round(ms[len(ms) // 2], 2), "p99_ms": round(ms[min(len(ms) - 1, len(ms) * 99 // 100)], 2),
+    return {"n": len(ms), "p50_ms": round(ms[(len(ms) + 1) // 2 - 1], 2), "p99_ms": round(ms[-(-len(ms) * 99 // 100) - 1], 2),
             "max_ms": round(ms[-1], 2)}
+
+
+class Beside:
+    """Keeps whoever asks off the worker's CPU, and says what share of the CPUs others took meanwhile: not the processes named, nor
+    this one."""
+
+    def __init__(self, *pids):
+        self.pids = [os.getpid(), *pids]
+
+    def __enter__(self):
+        self.cpus = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self.cpus - {WORKER_CPU})
+        return self
+
+    def start(self):
+        self.before = self._read()
+
+    def _read(self):
+        ours = 0
+        for pid in self.pids:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                try:
+                    ours += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
+                except OSError:
+                    pass
+        # Neither idle nor waiting for a disk.
+        fields = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return time.monotonic(), ours / 1e9, (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+    def others_percent(self):
+        took, ours, all_ = (n - b for n, b in zip(self._read(), self.before))
+        return max(0, round(100 * (all_ - ours) / took / os.cpu_count()))
+
+    def __exit__(self, *exc):
+        os.sched_setaffinity(0, self.cpus)
 
 
 def latency_idle(mode, scope_class):
     """RAs with lifetime 0, one after the other, through a veth pair and AF_PACKET."""
     from wire import Wire
     frames, ms = _damage(PROBES), []
-    with Wire() as wire, scope_class("-p", "tap0", "-w", "1", "--set", "detect.learn_s=0", "--set", f"worker.idle={mode}",
-                                     ns=wire.ns) as scope:
+    with Wire() as wire, scope_class("-p", "tap0", "-w", str(WORKER_CPU), "--set", "detect.learn_s=0", "--set",
+                                     f"worker.idle={mode}", ns=wire.ns) as scope, Beside(scope.process.pid) as beside:
         watch = Watch(scope, "router_lifetime_zero")
         time.sleep(0.5)
         cpu = CpuTime(scope.process.pid)
         time.sleep(1)
         share = cpu.seconds()
+        beside.start()
         for f in frames:
             before, sent = len(watch.seen), time.time_ns()
             wire.send(f)
+            watch.poll()
             while len(watch.seen) == before and time.time_ns() < sent + 2e9:
+                time.sleep(LOOK_S)
                 watch.poll()
             ms.append((time.time_ns() - sent) / 1e6)
             time.sleep(0.005)
-        found = len(watch.seen)
-    return {"load": f"idle, idle = {mode}", "found": found, "cpu_percent": round(100 * share), **_spread(ms)}
+        found, others = len(watch.seen), beside.others_percent()
+    return {"load": f"idle, idle = {mode}", "found": found, "cpu_percent": round(100 * share), "others_percent": others, **_spread(ms)}
 
 
-def latency_load(directory, mix, scope_class):
-    """The same among as many frames as the generator makes, through memif."""
+def _busy_percent(before, after):
+    busy, idle = (after[k] - before[k] for k in ("busy_cycles", "idle_cycles"))
+    return round(100 * busy / max(busy + idle, 1))
+
+
+def latency_load(directory, mix, scope_class, last=True):
+    """The same among as many frames as the generator makes, through memif. The worker is busy all the time, or the generator can
+    do no more; what a probe waits for room in the ring counts."""
     socket, gen = directory / "memif.sock", None
     socket.unlink(missing_ok=True)
     _write(directory / "routers.pcap", _damage(PROBES))
     try:
-        with scope_class("-p", memif(socket, "server"), "-w", "1", "--set", "detect.learn_s=0") as scope:
+        with scope_class("-p", memif(socket, "server"), "-w", str(WORKER_CPU), "--set", "detect.learn_s=0") as scope:
             watch = Watch(scope, "router_lifetime_zero")
-            gen = Generator(directory, socket, directory / f"{mix}.pcap", seconds=6, retry=1,
+            gen = Generator(directory, socket, directory / f"{mix}.pcap", last, seconds=6, retry=1,
                             probes=directory / "routers.pcap", probe_ms=50)
-            end = time.monotonic() + 40
-            while len(watch.seen) < PROBES and time.monotonic() < end:
-                watch.poll()
+            with Beside(scope.process.pid, gen.process.pid) as beside:
+                beside.start()
+                first, end = None, time.monotonic() + 40
+                while len(watch.seen) < PROBES and time.monotonic() < end:
+                    watch.poll()
+                    if first is None and watch.seen:
+                        first = scope.ask("/icmpscope/worker/info,0")
+                    time.sleep(LOOK_S)
+                others, busy = beside.others_percent(), _busy_percent(first, scope.ask("/icmpscope/worker/info,0"))
             sent, lost, took = gen.finish()
             info = all_in(scope, sent)
             at = {a["subject_router"]: now for _, (now, a) in watch.seen.items()}
             ms = [(at[f"fe80::{0x1000 + i:x}"] - ns) / 1e6 for i, ns in gen.probes.items() if f"fe80::{0x1000 + i:x}" in at]
-            return {"load": f"{mix}, {sent / took / 1e6:.1f} Mpps", "found": len(ms), "sent": sent,
-                    **losses(scope, info), **_spread(ms)}
+            return {"load": mix, "source": "last" if last else "as others", "mpps": round(sent / took / 1e6, 1), "worker_busy_percent": busy,
+                    "others_percent": others, "found": len(ms), "sent": sent, "not_sent": lost, **losses(scope, info), **_spread(ms)}
     finally:
         if gen is not None:
             gen.close()
@@ -335,7 +391,7 @@ def latency_load(directory, mix, scope_class):
 
 def latency(directory, scope_class):
     rows = [latency_idle(mode, scope_class) for mode in ("poll", "pause", "sleep")]
-    return rows + [latency_load(directory, mix, scope_class) for mix in ("bulk", "nd_mix")]
+    return rows + [latency_load(directory, mix, scope_class, last) for last in (True, False) for mix in ("bulk", "nd_mix")]
 
 
 # ---- a gateway's last word inside a flood ----
