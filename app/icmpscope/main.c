@@ -294,11 +294,16 @@ note_queues(unsigned i, unsigned queues)
 static int
 open_ports(void)
 {
+	const struct ics_config *c = &run.args.config;
 	char err[PORT_ERR_LEN];
 
+	if (c->worker.trust_ptype && c->sample.enable)
+		say_warning("worker.trust_ptype does nothing while sample.enable is on: the sampler reads all headers");
 	for (unsigned i = 0; i < run.n_devices; i++) {
 		unsigned queues = run.plan.queues[i];
 
+		run.ports[i].trust_ptypes = c->worker.trust_ptype && !c->sample.enable;
+		run.ports[i].tunnels = c->decode.tunnels != 0;
 		if (port_open(&run.ports[i], &run.devices[i], &run.plan, i, &queues, &run.port_views[i], err) != 0) {
 			fprintf(stderr, "icmpscope: %s\n", err);
 			return 1;
@@ -325,6 +330,7 @@ make_workers(void)
 				strerror(errno), run.plan.memory_mb);
 			return 1;
 		}
+		w->ptypes = port_ptypes(&run.ports[p->port]);
 		run.workers[n] = w;
 		if (w->inspect.sampler != NULL)
 			run.samplers.at[run.samplers.n++] = w->inspect.sampler;

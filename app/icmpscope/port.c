@@ -50,6 +50,35 @@ needs_tx(const struct device *d)
 	return d->kind == DEVICE_XDP || d->kind == DEVICE_VDEV;
 }
 
+/* Types that nobody believes need not be found out: drivers that do so in software save the time. One that cannot leave
+ * it refuses, or says nothing; what it does then does no harm.
+ */
+static int
+ask_for_ptypes(const struct port *p)
+{
+	return rte_eth_dev_set_ptypes(p->id, p->trust_ptypes ? RTE_PTYPE_ALL_MASK : RTE_PTYPE_UNKNOWN, NULL, 0);
+}
+
+/* Once it is started, since what a driver finds out may depend on how it receives. */
+static void
+read_ptypes(struct port *p)
+{
+	uint32_t declared[PTYPE_LIST_MAX];
+	int n = rte_eth_dev_get_supported_ptypes(p->id, RTE_PTYPE_ALL_MASK, declared, PTYPE_LIST_MAX);
+
+	if (n < 0)
+		n = 0;
+	if (n > PTYPE_LIST_MAX)
+		n = PTYPE_LIST_MAX;
+	p->declared = ptype_map_make(&p->ptypes, declared, (unsigned)n, p->tunnels);
+}
+
+struct ptype_map *
+port_ptypes(struct port *p)
+{
+	return p->trust_ptypes && p->declared ? &p->ptypes : NULL;
+}
+
 /* One attempt with n_tx transmit queues. */
 static int
 start(struct port *p, const struct rte_eth_conf *conf, const struct rte_eth_dev_info *info, unsigned queues,
@@ -67,6 +96,8 @@ start(struct port *p, const struct rte_eth_conf *conf, const struct rte_eth_dev_
 		rc = rte_eth_rx_queue_setup(p->id, (uint16_t)q, n_rxd, (unsigned)socket, &rx, p->pool);
 	for (unsigned q = 0; q < n_tx && rc == 0; q++)
 		rc = rte_eth_tx_queue_setup(p->id, (uint16_t)q, n_txd, (unsigned)socket, NULL);
+	if (rc == 0 && ask_for_ptypes(p) != 0)
+		p->trust_ptypes = false;
 	return rc == 0 ? rte_eth_dev_start(p->id) : rc;
 }
 
@@ -126,6 +157,7 @@ port_open(struct port *p, const struct device *d, const struct plan *plan, unsig
 	/* Drivers without such a filter refuse: then there is nothing to switch off. */
 	(void)rte_eth_promiscuous_enable(p->id);
 	(void)rte_eth_allmulticast_enable(p->id);
+	read_ptypes(p);
 	*view = (struct ics_export_port){.device = d->text,
 					 .driver = info.driver_name,
 					 .clock = device_is_once(d) ? "capture" : "tsc",
@@ -152,6 +184,10 @@ port_read(const struct port *p, struct ics_export_port *view)
 	struct rte_eth_stats s;
 	struct rte_eth_link link;
 
+	view->ptypes = !p->declared                                                       ? ICS_PTYPES_UNDECLARED
+		       : !p->trust_ptypes                                                 ? ICS_PTYPES_DECLARED
+		       : atomic_load_explicit(&p->ptypes.withdrawn, memory_order_relaxed) ? ICS_PTYPES_WITHDRAWN
+											  : ICS_PTYPES_TRUSTED;
 	if (rte_eth_stats_get(p->id, &s) == 0) {
 		view->rx_packets = s.ipackets;
 		view->rx_bytes = s.ibytes;

@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "plan.h"
+#include "ptype.h"
 #include "rss.h"
 
 #include "ics_export.h"
@@ -17,12 +18,18 @@ struct port {
 	bool started;
 	struct rte_mempool *pool;
 	enum port_rss rss;
+	bool trust_ptypes;       /* in: the operator wants it, and nobody has to see the frames */
+	bool tunnels;            /* in: some are looked into */
+	bool declared;           /* the driver knows packet types that can be believed */
+	struct ptype_map ptypes; /* believed when trust_ptypes and declared */
 };
 
 /* Configures and starts row i of the plan. queues: in the plan's number, out what the device has. -errno and err. */
 int port_open(struct port *p, const struct device *d, const struct plan *plan, unsigned i, unsigned *queues,
 	      struct ics_export_port *view, char err[static PORT_ERR_LEN]);
 void port_close(struct port *p);
+/* What its workers may believe; NULL: nothing. */
+struct ptype_map *port_ptypes(struct port *p);
 /* Reads the counters and the link. */
 void port_read(const struct port *p, struct ics_export_port *view);
 

@@ -189,12 +189,18 @@ inspect_burst(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 _Static_assert(offsetof(struct rte_mbuf, refcnt) - offsetof(struct rte_mbuf, rearm_data) == 2, "REARM_REFCNT");
 _Static_assert(offsetof(struct rte_mbuf, nb_segs) - offsetof(struct rte_mbuf, rearm_data) == 4, "REARM_SEGS");
 
+static inline enum ics_class
+told_class(const struct ptype_map *ptypes, const struct rte_mbuf *m)
+{
+	return ptype_class(ptypes, m->packet_type, m->data_len);
+}
+
 /* Looks at a burst while it is read. Not 0: there is an mbuf in it that is not whole, not in pool or not ours alone, and
- * nothing of this counts.
+ * nothing of this counts. ptypes NULL: the NIC is not believed.
  */
 static inline __attribute__((always_inline)) uint64_t
-glance_burst(const struct ics_glance_conf *conf, struct rte_mbuf **m, unsigned n, const struct rte_mempool *pool,
-	     struct ics_glance *g, struct ics_left *left)
+glance_burst(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, struct rte_mbuf **m, unsigned n,
+	     const struct rte_mempool *pool, struct ics_glance *g, struct ics_left *left)
 {
 	uint64_t unusual = 0, rearm;
 
@@ -202,19 +208,66 @@ glance_burst(const struct ics_glance_conf *conf, struct rte_mbuf **m, unsigned n
 		struct ics_frame f = {.stripped_tci = ICS_VLAN_NONE, .link = ICS_LINK_ETHERNET};
 		const struct rte_mbuf *later = m[i + AHEAD < n ? i + AHEAD : i];
 
-		rte_prefetch0((const uint8_t *)later + sizeof(*later) + RTE_PKTMBUF_HEADROOM);
+		if (ptypes == NULL || told_class(ptypes, later) == ICS_CLASS_COUNT)
+			rte_prefetch0((const uint8_t *)later + sizeof(*later) + RTE_PKTMBUF_HEADROOM);
 		memcpy(&rearm, &m[i]->rearm_data, sizeof(rearm));
 		unusual |= ((rearm & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
 			   ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
 		f.data = (const uint8_t *)m[i]->buf_addr + (uint16_t)rearm;
 		f.cap_len = m[i]->data_len;
 		f.wire_len = m[i]->pkt_len;
-		ics_glance(conf, &f, true, g, left);
+		if (ptypes == NULL || !ics_glance_told(&f, told_class(ptypes, m[i]), g))
+			ics_glance(conf, &f, true, g, left);
 	}
 	return unusual;
 }
 
-/* False: nothing was done. Two loops, one without sampler. */
+/* Whether one frame of the burst, any of them, is what the NIC says. If not, it is never believed again. */
+static bool
+is_true(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
+{
+	const struct rte_mbuf *one = m[(uint64_t)((uint32_t)ts_ns * 2654435761u) * n >> 32];
+	enum ics_class told = told_class(w->ptypes, one), class;
+	struct ics_frame f;
+	struct ics_pkt pkt;
+
+	if (told == ICS_CLASS_COUNT)
+		return true;
+	describe(one, &f);
+	class = ics_peek(&f, &w->inspect.decode);
+	if (ics_likely(class == told))
+		return true;
+	ics_decode(&f, &w->inspect.decode, &pkt);
+	if (pkt.class == told && pkt.encap == 0)
+		return true;
+	atomic_store_explicit(&w->ptypes->withdrawn, true, memory_order_relaxed);
+	return false;
+}
+
+/* Where the NIC is believed, and no sampler reads every header. False: nothing was done. */
+static __attribute__((noinline)) bool
+inspect_told(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
+{
+	struct ics_glance_conf conf = {.tunnels = w->inspect.decode.tunnels != 0};
+	struct ics_glance g = {0};
+	struct ics_left left;
+
+	if (glance_burst(&conf, w->ptypes, m, n, m[0]->pool, &g, &left) != 0 ||
+	    (g.told != 0 && ics_unlikely(!is_true(w, m, n, ts_ns))))
+		return false;
+	ics_inspect_begin(&w->inspect, ts_ns);
+	ics_inspect_glanced(&w->inspect, n, &g, &left, ts_ns);
+	ics_count_add(&w->stats.told, g.told);
+	return true;
+}
+
+static inline bool
+believes(const struct worker *w)
+{
+	return w->ptypes != NULL && !atomic_load_explicit(&w->ptypes->withdrawn, memory_order_relaxed);
+}
+
+/* False: nothing was done. Three loops, one with sampler. */
 static inline bool
 inspect_usual(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 {
@@ -223,12 +276,14 @@ inspect_usual(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 	struct ics_left left;
 	uint64_t unusual;
 
+	if (ics_unlikely(believes(w)) && inspect_told(w, m, n, ts_ns))
+		return true;
 	ics_inspect_begin(&w->inspect, ts_ns);
 	if (conf.recent != NULL) {
-		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
+		unusual = glance_burst(&conf, NULL, m, n, m[0]->pool, &g, &left);
 	} else {
 		conf.recent = NULL;
-		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
+		unusual = glance_burst(&conf, NULL, m, n, m[0]->pool, &g, &left);
 	}
 	if (ics_unlikely(unusual != 0))
 		return false;

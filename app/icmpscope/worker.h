@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "plan.h"
+#include "ptype.h"
 
 #include "ics_compat.h"
 #include "ics_export.h"
@@ -40,6 +41,7 @@ struct worker {
 	struct ics_inspect inspect;
 	struct ics_ring *ring;
 	struct worker_shared *shared;
+	struct ptype_map *ptypes; /* of its port, set after worker_new(); NULL: the NIC is not believed */
 	unsigned lcore;
 	uint16_t port_id, queue;
 	bool once;    /* a capture that is played once: its order, no loss, an end */

@@ -72,6 +72,7 @@ struct ics_config {
 		uint32_t ring_urgent; /* 64-byte elements, a power of two */
 		uint32_t ring_bulk;
 		uint32_t idle; /* enum ics_idle */
+		bool trust_ptype;
 	} worker;
 	struct {
 		bool enable;

@@ -30,6 +30,7 @@ struct ics_worker_stats {
 	ics_counter linearised; /* frames in several buffers, copied together */
 	ics_counter cut;        /* of them longer than the copy holds: inspected up to there */
 	ics_counter waits;      /* of a capture for room in the ring */
+	ics_counter told;       /* frames whose class the NIC told, which were not looked at */
 } __attribute__((aligned(64)));
 
 /* Starts and ends what one burst counts. */
@@ -93,6 +94,14 @@ enum ics_link_state {
 /* "up" */
 const char *ics_link_name(enum ics_link_state link);
 
+/* Whether a NIC's word for what a frame is counts. */
+enum ics_ptypes {
+	ICS_PTYPES_UNDECLARED, /* its driver knows no packet types that could be believed */
+	ICS_PTYPES_DECLARED,   /* it does, and they are not asked for */
+	ICS_PTYPES_TRUSTED,
+	ICS_PTYPES_WITHDRAWN, /* one was wrong */
+};
+
 struct ics_export_port {
 	const char *device; /* as the operator wrote it */
 	const char *driver;
@@ -107,6 +116,7 @@ struct ics_export_port {
 	bool capture_read;
 	enum ics_link_state link;
 	uint64_t link_ups, link_downs, link_since_ns; /* how often it came back and went, and when last; wall clock */
+	enum ics_ptypes ptypes;
 };
 
 /* Where everything was put, and what is a compromise. */

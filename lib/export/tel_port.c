@@ -15,6 +15,14 @@ ics_link_name(enum ics_link_state link)
 	return (unsigned)link < ICS_ARRAY_LEN(names) ? names[link] : "?";
 }
 
+static const char *
+ptypes_name(enum ics_ptypes ptypes)
+{
+	static const char *const names[] = {"undeclared", "declared", "trusted", "withdrawn"};
+
+	return (unsigned)ptypes < ICS_ARRAY_LEN(names) ? names[ptypes] : "?";
+}
+
 void
 tel_port_list(const struct ics_export_source *src, const char *params, struct reply *r)
 {
@@ -51,6 +59,7 @@ tel_port_info(const struct ics_export_source *src, const char *params, struct re
 	reply_uint(r, "link_downs", p->link_downs);
 	reply_uint(r, "link_since_ns", p->link_since_ns);
 	reply_uint(r, "link_mbps", p->link_mbps);
+	reply_text(r, "packet_types", "%s", ptypes_name(p->ptypes));
 	reply_uint(r, "rx_packets", p->rx_packets);
 	reply_uint(r, "rx_bytes", p->rx_bytes);
 	reply_uint(r, "missed", p->missed);

@@ -131,6 +131,7 @@ tel_worker_info(const struct ics_export_source *src, const char *params, struct 
 	reply_uint(r, "cycles_per_packet", v.packets != 0 ? v.busy / v.packets : 0);
 	reply_uint(r, "linearised", ics_count_get(&v.w->stats->linearised));
 	reply_uint(r, "cut", ics_count_get(&v.w->stats->cut));
+	reply_uint(r, "told", ics_count_get(&v.w->stats->told));
 	reply_uint(r, "control", v.c.control);
 	reply_uint(r, "delivered", v.c.delivered);
 	reply_uint(r, "records", v.c.records);
