@@ -179,6 +179,22 @@ check_captures(struct control *c)
 	fflush(stdout);
 }
 
+static uint64_t
+read_tsc(void)
+{
+	return rte_rdtsc();
+}
+
+/* Time as frames have it follows the kernel's. */
+static void
+steer_clock(struct control *c, uint64_t tsc)
+{
+	if (tsc < c->next_steer_tsc)
+		return;
+	c->next_steer_tsc = tsc + rte_get_tsc_hz() / 1000 * CLOCK_STEER_MS;
+	clock_turn(&c->shared->clock, read_tsc);
+}
+
 static bool
 is_over(const struct control *c, const _Atomic bool *stop, uint64_t tsc)
 {
@@ -237,6 +253,7 @@ control_run(struct control *c, const _Atomic bool *stop)
 		links_turn(c->links, c->devices, c->ports, c->port_views, c->journalist,
 			   clock_ns(&c->shared->clock, tsc));
 		tsc = rte_rdtsc();
+		steer_clock(c, tsc);
 		tick(c, tsc, n == 0);
 		tell_news(c, tsc);
 		keeper_turn(c->keeper, c->engine, clock_ns(&c->shared->clock, tsc));

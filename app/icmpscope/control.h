@@ -36,7 +36,7 @@ struct control {
 	ics_counter anomalies; /* that are open */
 	/* the loop's own */
 	uint64_t next_tick_tsc, next_news_tsc;
-	uint64_t next_loss_tsc;
+	uint64_t next_loss_tsc, next_steer_tsc;
 	struct control_seen *seen; /* by worker */
 	bool captures_read;
 };
