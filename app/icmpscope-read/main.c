@@ -7,6 +7,7 @@
 #include "ics_config.h"
 #include "ics_engine.h"
 #include "ics_evidence.h"
+#include "ics_glance.h"
 #include "ics_history.h"
 #include "ics_inspect.h"
 #include "ics_page.h"
@@ -69,6 +70,10 @@ struct options {
 /* One run: both halves, and which frame they are at. */
 struct reader {
 	struct ics_inspect inspect;
+	struct ics_glance_conf glance;
+	struct ics_glance sums; /* of n frames that a glance settled */
+	struct ics_left left;
+	unsigned n;
 	struct ics_counters counters;
 	struct ics_engine *engine;
 	struct ics_samplers samplers;
@@ -82,6 +87,9 @@ struct reader {
 	uint64_t unwritten;             /* events that the file did not take */
 	int history_error;              /* why */
 };
+
+/* Frames that are settled by a glance and counted later. */
+#define SETTLED_MAX 4096
 
 /* Events in one transaction. */
 #define HISTORY_BATCH 4096
@@ -177,16 +185,31 @@ take_sample(struct reader *r, uint64_t ts_ns)
 }
 
 static void
+end_burst(struct reader *r, uint64_t ts_ns)
+{
+	ics_inspect_glanced(&r->inspect, r->n, &r->sums, &r->left, ts_ns);
+	r->sums = (struct ics_glance){0};
+	r->n = 0;
+}
+
+/* A burst has one time, and a capture a time for each frame: a burst is what a glance settles, whose time nobody asks for,
+ * and the one frame behind it that needs more.
+ */
+static inline void
 inspect_frame(struct reader *r, const struct ics_frame *f, uint64_t ts_ns)
 {
-	/* A burst has one time, and a capture a time for each frame. */
-	ics_inspect_burst(&r->inspect, f, 1, ts_ns);
+	ics_inspect_begin(&r->inspect, ts_ns);
+	ics_glance(&r->glance, f, f->link == ICS_LINK_ETHERNET && f->stripped_tci == ICS_VLAN_NONE, &r->sums, &r->left);
+	if (++r->n == SETTLED_MAX || r->sums.n_left != 0)
+		end_burst(r, ts_ns);
 	if (ts_ns > r->told_ns + TICK_NS || ts_ns + TICK_NS < r->told_ns) {
 		ics_engine_tick(r->engine, ts_ns);
 		r->told_ns = ts_ns;
 	}
-	if (r->series != NULL && ics_page_series_is_due(r->series, ts_ns))
+	if (ics_unlikely(r->series != NULL) && ics_page_series_is_due(r->series, ts_ns)) {
+		end_burst(r, ts_ns);
 		take_sample(r, ts_ns);
+	}
 }
 
 /* False when the capture could not be read to its end; out->damage then says why, and belongs to the caller. */
@@ -216,6 +239,7 @@ read_capture(struct reader *r, const char *path, struct ics_report_capture *out)
 		out->snapped += f.cap_len < f.wire_len;
 		inspect_frame(r, &f, ts_ns);
 	}
+	end_burst(r, out->last_ns);
 	/* Timers that end with the last frame have ended. */
 	if (out->frames > 0)
 		ics_engine_tick(r->engine, out->last_ns);
@@ -233,9 +257,18 @@ static void
 load_vendors(const struct ics_config *conf)
 {
 	char err[ICS_VENDOR_ERR_LEN];
-	int rc = conf->vendor.file[0] != '\0' ? ics_vendor_load(conf->vendor.file, err) : 0;
+	int rc = conf->vendor.file[0] != '\0' ? ics_vendor_load_later(conf->vendor.file, err) : 0;
 
 	if (rc != 0 && rc != -ENOENT)
+		fprintf(stderr, "icmpscope-read: vendors are not named: %s\n", err);
+}
+
+static void
+tell_vendors(void)
+{
+	char err[ICS_VENDOR_ERR_LEN];
+
+	if (ics_vendor_late(err) != 0)
 		fprintf(stderr, "icmpscope-read: vendors are not named: %s\n", err);
 }
 
@@ -279,6 +312,7 @@ start(struct reader *r, const struct ics_config *conf)
 		ics_engine_set_samplers(r->engine, &r->samplers, &r->watch);
 	}
 	ics_inspect_init(&r->inspect);
+	r->glance = ics_glance_conf(&r->inspect);
 	return 0;
 }
 
@@ -466,6 +500,7 @@ run(const struct options *o, const struct ics_config *conf)
 	/* Of captures that could not be read at all there is nothing to tell but why. */
 	if (opened > 0 && report(r, captures, o->n_captures, o) != 0)
 		status = EXIT_FAILED;
+	tell_vendors();
 	for (unsigned i = 0; i < o->n_captures; i++)
 		free((char *)captures[i].damage);
 	if (!write_evidence(r, o))

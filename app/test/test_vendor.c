@@ -20,12 +20,18 @@ write_file(const void *bytes, size_t len)
 	assert_int_equal(fclose(f), 0);
 }
 
+static void
+write_text(const char *text)
+{
+	write_file(text, strlen(text));
+}
+
 static int
 load(const char *text)
 {
 	char err[ICS_VENDOR_ERR_LEN];
 
-	write_file(text, strlen(text));
+	write_text(text);
 	return ics_vendor_load(path, err);
 }
 
@@ -116,6 +122,49 @@ what_is_no_list_is_refused(void **state)
 	assert_string_equal(name("00:d0:ef:00:00:01"), "IGT");
 }
 
+/* Read when the first name is asked for, and no sooner; what is wrong with it is told then. */
+static void
+later(void **state)
+{
+	char err[ICS_VENDOR_ERR_LEN] = "";
+
+	assert_int_equal(load("00-D0-EF   (hex)\t\tIGT\n"), 0);
+	assert_int_equal(ics_vendor_load_later("/nonexistent/oui.txt", err), -ENOENT);
+	assert_non_null(strstr(err, "/nonexistent/oui.txt: "));
+	assert_int_equal(ics_vendor_load_later("/tmp", err), -EINVAL);
+	assert_string_equal(name("00:d0:ef:00:00:01"), "IGT");
+	assert_int_equal(ics_vendor_late(err), 0);
+
+	write_text("00-11-22   (hex)\t\tOne\n00-11-33   (hex)\t\tTwo\n");
+	assert_int_equal(ics_vendor_load_later(path, err), 0);
+	assert_int_equal(ics_vendor_count(), 1);
+	assert_string_equal(name("02:11:22:00:00:01"), "locally administered");
+	assert_int_equal(ics_vendor_count(), 1);
+	assert_string_equal(name("00:11:22:00:00:01"), "One");
+	assert_int_equal(ics_vendor_count(), 2);
+	assert_string_equal(name("00:d0:ef:00:00:01"), "");
+	assert_int_equal(ics_vendor_late(err), 0);
+
+	/* The old one stays when the new one is none. */
+	write_text("nothing\n");
+	assert_int_equal(ics_vendor_load_later(path, err), 0);
+	assert_int_equal(ics_vendor_late(err), 0);
+	assert_string_equal(name("00:11:33:00:00:01"), "Two");
+	assert_int_equal(ics_vendor_late(err), -EINVAL);
+	assert_non_null(strstr(err, path));
+	assert_non_null(strstr(err, "not a list"));
+
+	/* One that is loaded at once takes the place of one that waits. */
+	write_text("00-11-44   (hex)\t\tThree\n");
+	assert_int_equal(ics_vendor_load_later(path, err), 0);
+	assert_int_equal(load("00-11-55   (hex)\t\tFour\n"), 0);
+	assert_string_equal(name("00:11:55:00:00:01"), "Four");
+	assert_int_equal(ics_vendor_late(err), 0);
+	assert_int_equal(ics_vendor_load_later(path, err), 0);
+	ics_vendor_free();
+	assert_string_equal(name("00:11:55:00:00:01"), "");
+}
+
 /* Bytes of a good file changed at random: whatever it gives, it gives within bounds. */
 static void
 damaged(void **state)
@@ -163,6 +212,7 @@ main(void)
 		cmocka_unit_test(csv_form),
 		cmocka_unit_test(long_names_are_cut),
 		cmocka_unit_test(what_is_no_list_is_refused),
+		cmocka_unit_test(later),
 		cmocka_unit_test(damaged),
 	};
 

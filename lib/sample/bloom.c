@@ -18,6 +18,14 @@ line_of(const struct filter *f, uint32_t words, uint64_t h)
 }
 
 void
+ics_sample_filter_prefetch(const struct ics_sampler *s, uint64_t hash)
+{
+	const struct filter *f = &s->filter[atomic_load_explicit(&s->present, memory_order_relaxed)];
+
+	__builtin_prefetch((const void *)line_of(f, s->filter_words, ics_hash_mix(hash, s->seed1)), 1);
+}
+
+void
 ics_sample_filter_add(struct ics_sampler *s, uint64_t hash)
 {
 	struct filter *f = &s->filter[atomic_load_explicit(&s->present, memory_order_relaxed)];

@@ -47,7 +47,7 @@ is_idle(const struct flow *e, uint32_t now_ms)
 static void
 drop_flow(struct ics_sampler *s, struct flow *e)
 {
-	e->tag = 0;
+	s->tag[e - s->flow] = 0;
 	s->used--;
 	atomic_store_explicit(&s->flows, s->used, memory_order_relaxed);
 }
@@ -78,13 +78,14 @@ victim(struct flow *set, uint32_t now_ms)
 	return oldest;
 }
 
+/* first: the set. */
 static struct flow *
-make_flow(struct ics_sampler *s, struct flow *set, uint32_t tag, const struct seg *g)
+make_flow(struct ics_sampler *s, uint32_t first, uint32_t tag, const struct seg *g)
 {
-	struct flow *e = NULL;
+	struct flow *set = &s->flow[first], *e = NULL;
 
 	for (unsigned i = 0; i < FLOW_WAYS && e == NULL; i++)
-		if (set[i].tag == 0)
+		if (s->tag[first + i] == 0)
 			e = &set[i];
 	if (e == NULL) {
 		e = victim(set, g->now_ms);
@@ -96,7 +97,7 @@ make_flow(struct ics_sampler *s, struct flow *set, uint32_t tag, const struct se
 		drop_flow(s, e);
 	}
 	memset(e, 0, sizeof(*e));
-	e->tag = tag;
+	s->tag[e - s->flow] = tag;
 	e->last_ms = g->now_ms;
 	e->side[0].flags = e->side[1].flags = g->now_ms >> MINUTE_SHIFT & SIDE_MINUTE;
 	s->used++;
@@ -105,11 +106,11 @@ make_flow(struct ics_sampler *s, struct flow *set, uint32_t tag, const struct se
 }
 
 static struct flow *
-find_flow(struct flow *set, uint32_t tag)
+find_flow(struct ics_sampler *s, uint32_t first, uint32_t tag)
 {
 	for (unsigned i = 0; i < FLOW_WAYS; i++)
-		if (set[i].tag == tag)
-			return &set[i];
+		if (s->tag[first + i] == tag)
+			return &s->flow[first + i];
 	return NULL;
 }
 
@@ -118,9 +119,10 @@ ics_sample_flow_sweep(struct ics_sampler *s, uint32_t now_ms)
 {
 	for (unsigned i = 0; i < SWEEP_SETS * FLOW_WAYS; i++) {
 		struct flow *e = &s->flow[s->sweep_at];
+		bool taken = s->tag[s->sweep_at] != 0;
 
 		s->sweep_at = (s->sweep_at + 1) % ICS_SAMPLE_FLOWS;
-		if (e->tag != 0 && is_idle(e, now_ms))
+		if (taken && is_idle(e, now_ms))
 			drop_flow(s, e);
 	}
 }
@@ -452,9 +454,9 @@ take_end(struct ics_sampler *s, struct flow *e, const struct seg *g)
 uint32_t
 ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 {
-	struct flow *set = &s->flow[(uint32_t)g->place % FLOW_SETS * FLOW_WAYS];
+	uint32_t first = (uint32_t)g->place % FLOW_SETS * FLOW_WAYS;
 	uint32_t tag = tag_of(g), floor = g->is6 ? FULL_OVER6 : FULL_OVER4, len;
-	struct flow *e = find_flow(set, tag);
+	struct flow *e = find_flow(s, first, tag);
 	struct side *x;
 
 	if (e != NULL && is_idle(e, g->now_ms)) {
@@ -465,7 +467,7 @@ ics_sample_flow_look(struct ics_sampler *s, const struct seg *g)
 		/* From its SYN on, or when it sends what may be too long: the rest has nothing to say. */
 		if (!(g->tcp_flags & TCP_SYN) && (g->payload == 0 || !g->df || g->ip_len <= floor))
 			return recent_len(g->is6, floor);
-		e = make_flow(s, set, tag, g);
+		e = make_flow(s, first, tag, g);
 		if (e == NULL)
 			return ICS_RECENT_LEN_MAX;
 	}

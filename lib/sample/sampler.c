@@ -5,13 +5,14 @@
 #include "sampler.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #define NS_PER_MINUTE 60000000000ull
 /* Filters that were not given all flows stay unsure until they are gone. */
 #define LOSSY_NS 600000000000ull
 /* Frames of a capture are in disorder by less; a larger step back is another capture. */
 #define DISORDER_NS 1000000000ull
+#define LARGE_PAGE (2u << 20)
 
 static size_t
 align64(size_t n)
@@ -35,7 +36,26 @@ size_t
 ics_sampler_size(const struct ics_sample_conf *conf)
 {
 	return align64(sizeof(struct ics_sampler)) + sizeof(struct flow) * ICS_SAMPLE_FLOWS +
-	       sizeof(uint32_t) * SOURCE_SLOTS + 3 * sizeof(uint64_t) * (size_t)words_of(conf);
+	       sizeof(uint32_t) * (ICS_SAMPLE_FLOWS + SOURCE_SLOTS) + 3 * sizeof(uint64_t) * (size_t)words_of(conf);
+}
+
+/* A multiple of large pages is placed so that it can have them: 5 faults instead of 2,600. */
+static size_t
+reserved_len(const struct ics_sample_conf *conf)
+{
+	return (ics_sampler_size(conf) + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+}
+
+/* Zeroed; what is not used of it never comes to be. */
+static void *
+reserve(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	(void)madvise(p, len, MADV_HUGEPAGE); /* a wish, kernels without them are fine */
+	return p;
 }
 
 /* Largest power of two that is not above n. */
@@ -48,16 +68,13 @@ shift_of(uint32_t n)
 struct ics_sampler *
 ics_sampler_init(const struct ics_sample_conf *conf, void *mem)
 {
-	size_t size = ics_sampler_size(conf);
-	struct ics_sampler *s = mem != NULL ? mem : aligned_alloc(64, align64(size));
+	struct ics_sampler *s = mem != NULL ? mem : reserve(reserved_len(conf));
 	uint8_t *p = (uint8_t *)s;
 
 	if (s == NULL) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (mem == NULL)
-		memset(s, 0, size);
 	s->conf = *conf;
 	s->owned = mem == NULL;
 	s->seed1 = ics_hash_mix(conf->seed, 1);
@@ -68,13 +85,15 @@ ics_sampler_init(const struct ics_sample_conf *conf, void *mem)
 	atomic_store_explicit(&s->rate_shift, s->shift, memory_order_relaxed);
 	s->filter_words = s->clear_at = words_of(conf);
 	p += align64(sizeof(*s));
-	s->flow = (struct flow *)(void *)p;
-	p += sizeof(struct flow) * ICS_SAMPLE_FLOWS;
+	s->tag = (uint32_t *)(void *)p;
+	p += sizeof(uint32_t) * ICS_SAMPLE_FLOWS;
+	s->source = (uint32_t *)(void *)p;
+	p += sizeof(uint32_t) * SOURCE_SLOTS;
 	for (unsigned i = 0; i < ICS_ARRAY_LEN(s->filter); i++) {
 		s->filter[i].word = (_Atomic uint64_t *)(void *)p;
 		p += sizeof(uint64_t) * (size_t)s->filter_words;
 	}
-	s->source = (uint32_t *)(void *)p;
+	s->flow = (struct flow *)(void *)p;
 	return s;
 }
 
@@ -82,7 +101,7 @@ void
 ics_sampler_free(struct ics_sampler *s)
 {
 	if (s != NULL && s->owned)
-		free(s);
+		munmap(s, reserved_len(&s->conf));
 }
 
 void
@@ -411,6 +430,8 @@ look_plain(struct ics_sampler *s, const struct ics_frame *f, bool is6, uint64_t 
 		g.dport = ics_load_be16(f->data + l4 + 2);
 	}
 	set_hash(s, &g);
+	ics_sample_filter_prefetch(s, g.hash);
+	ics_sample_flow_prefetch(s, &g);
 	look(s, &g, l4);
 }
 

@@ -61,9 +61,9 @@ struct side {
 };
 
 struct flow {
-	uint32_t tag; /* 0: free */
 	uint32_t last_ms;
 	struct side side[2];
+	uint32_t pad;
 };
 _Static_assert(sizeof(struct flow) == 64, "a cache line");
 
@@ -116,6 +116,7 @@ struct ics_sampler {
 	ics_counter first_ns, last_ns, lossy_until_ns;
 	ics_counter flows, flows_refused, flows_evicted, rate_shift; /* for telemetry */
 	uint32_t *source;
+	uint32_t *tag; /* of each flow, those of a set side by side: most packets are of none; 0: free */
 	struct flow *flow;
 };
 
@@ -147,6 +148,7 @@ recent_len(bool is6, uint32_t ip_len)
 }
 
 /* bloom.c */
+void ics_sample_filter_prefetch(const struct ics_sampler *s, uint64_t hash);
 void ics_sample_filter_add(struct ics_sampler *s, uint64_t hash);
 bool ics_sample_filter_has(const struct ics_sampler *s, uint64_t hash);
 void ics_sample_filter_turn(struct ics_sampler *s, uint64_t ts_ns);
@@ -156,6 +158,12 @@ bool ics_sample_filter_is_sure(const struct ics_sampler *s);
  * units of the table of recent flows; 0: all are, those of the other direction too.
  */
 uint32_t ics_sample_flow_look(struct ics_sampler *s, const struct seg *g);
+/* Asks for what it will need first. */
+static inline void
+ics_sample_flow_prefetch(const struct ics_sampler *s, const struct seg *g)
+{
+	__builtin_prefetch(&s->tag[(uint32_t)g->place % FLOW_SETS * FLOW_WAYS]);
+}
 void ics_sample_flow_sweep(struct ics_sampler *s, uint32_t now_ms);
 
 /* tell.c. dir: whose packets the record is about. */

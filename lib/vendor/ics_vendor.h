@@ -17,6 +17,11 @@
  * -EFBIG, -EINVAL when it holds no registrations. Lines that are none are skipped.
  */
 int ics_vendor_load(const char *path, char err[static ICS_VENDOR_ERR_LEN]);
+/* The same for a program of one thread: the file is opened now and read when the first name is asked for, which most runs
+ * never do. What is wrong with what it holds is told by ics_vendor_late(), 0 as long as nobody asked.
+ */
+int ics_vendor_load_later(const char *path, char err[static ICS_VENDOR_ERR_LEN]);
+int ics_vendor_late(char err[static ICS_VENDOR_ERR_LEN]);
 void ics_vendor_free(void);
 /* Prefixes that are loaded. */
 unsigned ics_vendor_count(void);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_LEN 4096
+/* Of a path in a sentence. */
+#define PATH_TOLD_LEN 161
 
 /* Local bit of a MAC (IEEE 802): not from the registry. */
 #define LOCAL 0x02
@@ -26,6 +28,13 @@ static struct {
 	struct row *row; /* by prefix, longer ones first where equal */
 	unsigned n;
 } list;
+
+/* A list that is to be read when the first name is asked for. */
+static struct {
+	FILE *f; /* NULL: none */
+	char path[PATH_TOLD_LEN];
+	int rc;
+} later;
 
 static int
 hex(char c)
@@ -170,31 +179,77 @@ open_list(const char *path, FILE **f)
 	return rc;
 }
 
-int
-ics_vendor_load(const char *path, char err[static ICS_VENDOR_ERR_LEN])
+static int
+tell(int rc, const char *path, char err[static ICS_VENDOR_ERR_LEN])
 {
-	struct row *rows = NULL;
-	unsigned n = 0;
-	FILE *f;
-	int rc = open_list(path, &f);
-
-	if (rc == 0) {
-		rc = read_rows(f, &rows, &n);
-		fclose(f);
-	}
-	if (rc != 0) {
-		free(rows);
-		snprintf(err, ICS_VENDOR_ERR_LEN, "%.160s: %s", path,
+	if (rc != 0)
+		snprintf(err, ICS_VENDOR_ERR_LEN, "%.*s: %s", PATH_TOLD_LEN - 1, path,
 			 rc == -EINVAL  ? "not a list of MAC prefixes as ieee-data has it"
 			 : rc == -EFBIG ? "too large for a list of MAC prefixes"
 					: strerror(-rc));
+	return rc;
+}
+
+/* The file is closed. 0 or -errno. */
+static int
+take_list(FILE *f)
+{
+	struct row *rows = NULL;
+	unsigned n = 0;
+	int rc = read_rows(f, &rows, &n);
+
+	fclose(f);
+	if (rc != 0) {
+		free(rows);
 		return rc;
 	}
 	qsort(rows, n, sizeof(*rows), compare);
-	ics_vendor_free();
+	free(list.row);
 	list.row = rows;
 	list.n = n;
 	return 0;
+}
+
+static void
+forget_later(void)
+{
+	if (later.f != NULL)
+		fclose(later.f);
+	later.f = NULL;
+	later.rc = 0;
+}
+
+int
+ics_vendor_load(const char *path, char err[static ICS_VENDOR_ERR_LEN])
+{
+	FILE *f;
+	int rc = open_list(path, &f);
+
+	if (rc == 0)
+		rc = take_list(f);
+	if (rc == 0)
+		forget_later();
+	return tell(rc, path, err);
+}
+
+int
+ics_vendor_load_later(const char *path, char err[static ICS_VENDOR_ERR_LEN])
+{
+	FILE *f;
+	int rc = open_list(path, &f);
+
+	if (rc != 0)
+		return tell(rc, path, err);
+	forget_later();
+	later.f = f;
+	snprintf(later.path, sizeof(later.path), "%s", path);
+	return 0;
+}
+
+int
+ics_vendor_late(char err[static ICS_VENDOR_ERR_LEN])
+{
+	return tell(later.rc, later.path, err);
 }
 
 void
@@ -203,6 +258,7 @@ ics_vendor_free(void)
 	free(list.row);
 	list.row = NULL;
 	list.n = 0;
+	forget_later();
 }
 
 unsigned
@@ -237,6 +293,10 @@ ics_vendor_name(const struct ics_mac *mac)
 
 	if (mac->b[0] & LOCAL)
 		return "locally administered";
+	if (later.f != NULL) {
+		later.rc = take_list(later.f);
+		later.f = NULL;
+	}
 	for (unsigned i = 0; i < 6; i++)
 		value = value << 8 | mac->b[i];
 	for (unsigned i = 0; list.n != 0 && i < ICS_ARRAY_LEN(bits); i++) {
