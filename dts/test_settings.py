@@ -132,7 +132,7 @@ def test_least_and_most_are_right(tmp_path):
 
 
 @pytest.mark.parametrize("content,line,says", [
-    (b"[detekt]\nlearn_s = 1\n", 1, "unknown section \"detekt\"; sections are detect, decode, port, worker, sample, history"),
+    (b"[detekt]\nlearn_s = 1\n", 1, "unknown section \"detekt\"; sections are detect, decode, port, worker, control, sample, history"),
     (b"[detect]\nlern_s = 1\n", 2, "did you mean detect.learn_s?"),
     (b"[detect]\nxyzzy_plugh = 1\n", 2, "unknown key detect.xyzzy_plugh"),
     (b"[decode]\nlearn_s = 1\n", 2, "did you mean detect.learn_s?"),

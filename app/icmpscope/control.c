@@ -3,9 +3,11 @@
  */
 #include "control.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_launch.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <stdlib.h>
@@ -24,6 +26,12 @@
 #define STOP_WAIT_MS 3000
 /* Nice value: three times the share of an ordinary thread, which leaves enough for those of telemetry. */
 #define PRIORITY (-5)
+/* Before ordinary threads, and behind all others of its kind. After so long without a nap it takes one, or a flood
+ * of messages would leave those threads to starve.
+ */
+#define REALTIME_PRIORITY 1
+#define STRETCH_MS 10
+#define STRETCH_NAP_NS 1000000
 
 static void
 feed(void *ctx, const struct ics_ring_item *items, unsigned n)
@@ -224,21 +232,38 @@ stop_workers(struct control *c)
 /* Whatever else runs on this CPU must not hold a finding back for its time slice. Not where that is a worker of ours; and
  * without the right to it, it stays as it is.
  */
-void
-control_prepare(const struct control *c)
+int
+control_prepare(struct control *c)
 {
-	bool shared = false;
+	bool shared = false, wanted = c->realtime;
 
+	c->realtime = false;
 	for (unsigned i = 0; i < c->n_workers; i++)
 		shared |= c->workers[i]->yield;
-	if (!shared)
-		(void)setpriority(PRIO_PROCESS, 0, PRIORITY);
+	if (shared)
+		return wanted ? -EBUSY : 0;
+	(void)setpriority(PRIO_PROCESS, 0, PRIORITY);
+	if (!wanted)
+		return 0;
+	/* What it starts from here on is ordinary. */
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK,
+			       &(struct sched_param){.sched_priority = REALTIME_PRIORITY}) != 0)
+		return -errno;
+	c->realtime = true;
+	return 0;
+}
+
+static void
+nap(struct control *c, long ns)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+	c->rested_tsc = rte_rdtsc();
 }
 
 void
 control_run(struct control *c, const _Atomic bool *stop)
 {
-	uint64_t tsc = rte_rdtsc();
+	uint64_t tsc = c->rested_tsc = rte_rdtsc();
 	unsigned idle = 0;
 
 	/* Without memory for it losses are in the counters alone. */
@@ -262,7 +287,9 @@ control_run(struct control *c, const _Atomic bool *stop)
 		n += ics_export_poll(REQUESTS_BATCH);
 		idle = n > 0 ? 0 : idle + 1;
 		if (idle > 0)
-			nanosleep(&(struct timespec){.tv_nsec = idle <= NAPS ? NAP_NS : SLEEP_NS}, NULL);
+			nap(c, idle <= NAPS ? NAP_NS : SLEEP_NS);
+		else if (c->realtime && tsc > c->rested_tsc + rte_get_tsc_hz() / 1000 * STRETCH_MS)
+			nap(c, STRETCH_NAP_NS);
 	}
 	ics_export_close();
 	stop_workers(c);

@@ -31,18 +31,21 @@ struct control {
 	struct links *links;
 	const struct device *devices;
 	struct announce announce;
+	bool realtime;         /* wanted, and after control_prepare() had: it goes before ordinary threads */
 	uint64_t run_for_ns;   /* 0: until told to stop */
 	ics_counter turns;     /* of its loop: what the watchdog looks at */
 	ics_counter anomalies; /* that are open */
 	/* the loop's own */
 	uint64_t next_tick_tsc, next_news_tsc;
-	uint64_t next_loss_tsc, next_steer_tsc;
+	uint64_t next_loss_tsc, next_steer_tsc, rested_tsc;
 	struct control_seen *seen; /* by worker */
 	bool captures_read;
 };
 
-/* What needs rights that the sandbox takes away. */
-void control_prepare(const struct control *c);
+/* What needs rights that the sandbox takes away. -errno: realtime is wanted and cannot be had (-EBUSY: a worker shares the
+ * CPU); it goes on without.
+ */
+int control_prepare(struct control *c);
 /* Runs until a signal, or the end of run_for_ns; then stops the workers and takes what is left. */
 void control_run(struct control *c, const _Atomic bool *stop);
 

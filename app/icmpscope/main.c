@@ -433,9 +433,21 @@ open_export(const char *mode_name)
 }
 
 static void
+say_ordinary(int rc)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "control.realtime = on does nothing: %s",
+		 rc == -EBUSY ? "a worker shares the CPU of the control core"
+			      : "no right to it (CAP_SYS_NICE, or LimitRTPRIO=1 and RestrictRealtime=no in the unit)");
+	say_warning(text);
+}
+
+static void
 prepare_control(void)
 {
 	struct control *c = &run.control;
+	int rc;
 
 	c->shared = &run.shared;
 	c->workers = run.workers;
@@ -457,7 +469,10 @@ prepare_control(void)
 	run.watchdog.ending = &run.shared.stop;
 	run.watchdog.anomalies = &c->anomalies;
 	run.source.watchdog = &run.watchdog.view;
-	control_prepare(c);
+	c->realtime = run.args.config.control.realtime;
+	rc = control_prepare(c);
+	if (rc != 0)
+		say_ordinary(rc);
 }
 
 static void

@@ -75,6 +75,9 @@ struct ics_config {
 		bool trust_ptype;
 	} worker;
 	struct {
+		bool realtime;
+	} control;
+	struct {
 		bool enable;
 		uint32_t every;       /* 0: as many as fit */
 		uint32_t filter_bits; /* a power of two */
