@@ -472,6 +472,23 @@ test_hostdata_once_a_minute(void **state)
 	bed_free(b);
 }
 
+/* Many stations do not push each other out of the table that remembers who was told. */
+static void
+test_hostdata_of_many(void **state)
+{
+	struct bed *b = bed_new(NULL);
+
+	b->now = (b->now / (60 * S) + 1) * 60 * S;
+	b->room = TOLD_MAX;
+	for (unsigned round = 0; round < 5; round++) {
+		for (unsigned i = 0; i < 1500; i++)
+			send(b, &(struct tcp){.proto = 17, .len = 100, .vlan = 1 + i % 10, .host = 1 + i / 10});
+		b->now += 1200 * MS;
+	}
+	assert_int_equal(ics_count_get(&b->counters.sampled) + ics_count_get(&b->counters.sample_dropped), 1500);
+	bed_free(b);
+}
+
 static struct ics_flow
 flow_of(uint8_t host, uint16_t port, uint8_t proto)
 {
@@ -698,6 +715,7 @@ main(void)
 		cmocka_unit_test(test_one_direction_alone_is_said),
 		cmocka_unit_test(test_two_legs),
 		cmocka_unit_test(test_hostdata_once_a_minute),
+		cmocka_unit_test(test_hostdata_of_many),
 		cmocka_unit_test(test_flows_seen),
 		cmocka_unit_test(test_busy_flow_survives_rotation),
 		cmocka_unit_test(test_full_filter_is_not_sure),

@@ -265,23 +265,35 @@ is_chosen(const struct ics_sampler *s, const struct seg *g)
 	return ics_known_has(s->conf.watch, ics_sample_watch_hash(s->conf.watch, &a, &b));
 }
 
+/* One of another minute, else any. */
+static unsigned
+source_victim(const struct ics_sampler *s, const uint32_t *slot)
+{
+	for (unsigned i = 0; i < SOURCE_WAYS; i++)
+		if ((slot[i] & MINUTE_MASK) != s->minute)
+			return i;
+	return s->looks % SOURCE_WAYS;
+}
+
 /* The first data of a station in a minute is told. */
 static void
 note_source(struct ics_sampler *s, const struct seg *g, const struct ics_ip *src)
 {
 	struct ics_sample m = {.kind = ICS_SAMPLE_HOSTDATA, .len = g->ip_len};
+	uint32_t *slot, word;
 	uint64_t h;
-	uint32_t *slot;
 
 	if (!g->ether || s->sources >= SOURCES_MAX)
 		return;
 	h = ics_hash_mix(ics_hash(src->b, sizeof(src->b), s->seed1), (uint64_t)ics_load_be32(g->f->data + 6) << 32 |
 									     ics_load_be16(g->f->data + 10) |
 									     (uint64_t)g->vlan[0] << 16);
-	slot = &s->source[h % SOURCE_SLOTS];
-	if (*slot == ((uint32_t)(h >> 32) << 12 | s->minute))
-		return;
-	*slot = (uint32_t)(h >> 32) << 12 | s->minute;
+	word = (uint32_t)(h >> 32) << 12 | s->minute;
+	slot = &s->source[h % SOURCE_SLOTS / SOURCE_WAYS * SOURCE_WAYS];
+	for (unsigned i = 0; i < SOURCE_WAYS; i++)
+		if (slot[i] == word)
+			return;
+	slot[source_victim(s, slot)] = word;
 	m.src = *src;
 	m.smac = ics_mac_from(g->f->data + 6);
 	m.dmac = ics_mac_from(g->f->data);
