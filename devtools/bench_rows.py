@@ -1,5 +1,5 @@
-"""Scenarios of devtools/bench beyond the looped mixes: distinct messages, shared memory, two workers, throughput without loss,
-latency, and a gateway's last word inside a flood. Each returns rows for the JSON and lines for the table."""
+"""Scenarios of devtools/bench beyond the looped mixes: distinct messages, two workers, latency, and a gateway's last word inside a
+flood. Each returns rows for the JSON and lines for the table."""
 
 import os
 import re
@@ -11,13 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-from bench_peers import CpuTime, Testpmd, pcap_vdev
+from bench_peers import CpuTime
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "dts"))
 
 DISTINCT = 16384  # four times the slots of the fold cache: none is found again
-SEARCH_STEPS = 6
 PROBES = 100
 # Between two looks at the socket: who asks without a pause takes the CPU from whom it asks.
 LOOK_S = 0.0005
@@ -28,8 +27,9 @@ def program(name):
     return Path(os.environ["ICMPSCOPE_BUILD"]) / "app/bench" / name
 
 
-def memif(socket, role):
-    return f"net_memif0,role={role},id=0,socket={socket},socket-abstract=no,rsize=11"
+def memif(socket, role, ring_log=11):
+    """The sender is the client: the shared memory is its own, and the ring as long as it says."""
+    return f"net_memif0,role={role},id=0,socket={socket},socket-abstract=no,rsize={ring_log}"
 
 
 def losses(scope, info):
@@ -49,12 +49,12 @@ def all_in(scope, sent):
 class Generator:
     """icmpscope-bench-generator; it ends after its reader, or that would poll rings that are gone."""
 
-    def __init__(self, directory, socket, capture, last=False, **options):
+    def __init__(self, directory, socket, capture, last=False, stdin=False, **options):
         """last: whatever else wants its CPU goes first (SCHED_IDLE); a source of traffic is no part of an inspector."""
         argv = ["chrt", "--idle", "0"] if last else []
         argv += [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
-        self.process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
+        self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
         self.probes = {}
 
     def finish(self):
@@ -66,7 +66,22 @@ class Generator:
                 return int(m[1]), int(m[2]), float(m[3])
         raise RuntimeError(f"the generator ended: {self.process.stderr.read()[-1000:]}")
 
+    def warm(self):
+        """Frames sent before the first trial (trials=1)."""
+        line = self.process.stdout.readline()
+        if not line.startswith("warm "):
+            raise RuntimeError(f"the generator ended: {self.process.stderr.read()[-1000:]}")
+        return int(line.split()[1])
+
+    def trial(self, rate, seconds):
+        self.process.stdin.write(f"{rate} {round(seconds * 1000)}\n")
+        self.process.stdin.flush()
+        return self.finish()
+
     def close(self):
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.stdin = None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -90,75 +105,6 @@ def distinct(directory, rounds, rxonly):
     return {"mix": "distinct", "testpmd_mpps": round(statistics.median(pps) / 1e6, 2), "limit_cycles": float(rows[0][2]),
             "cycles": float(median), "ratio": round(float(rows[0][2]) / float(median), 3), "messages": int(messages),
             "records": int(records), "dropped": int(dropped), "conserved": out.returncode == 0, "consumer": "counts"}
-
-
-# ---- shared memory, the generator a process of its own ----
-
-def _memif_generator(directory, socket, kind):
-    vdevs = [] if kind in ("txonly", "flowgen") else [pcap_vdev(directory / f"{kind}.pcap")]
-    mode = kind if not vdevs else "io"
-    gen = Testpmd(directory, [*vdevs, memif(socket, "client")], [f"--forward-mode={mode}"], lcores="0@0,1@0")
-    gen.wait_link(len(vdevs))
-    return gen
-
-
-def memif_testpmd(directory, kind, seconds):
-    socket = directory / "memif.sock"
-    socket.unlink(missing_ok=True)
-    rx = Testpmd(directory, [memif(socket, "server")], ["--forward-mode=rxonly"])
-    gen = None
-    try:
-        rx.tell("start")
-        gen = _memif_generator(directory, socket, kind)
-        gen.tell("start")
-        time.sleep(0.5)
-        t0, n0, _, _ = rx.received()
-        time.sleep(seconds)
-        t1, n1, _, _ = rx.received()
-        sent, lost = gen.stop_and_count()
-        return {"pps": round((n1 - n0) / (t1 - t0)), "sent": sent, "not_sent": lost}
-    finally:
-        rx.close()
-        if gen is not None:
-            gen.close()
-
-
-def memif_icmpscope(directory, kind, seconds, scope_class):
-    socket = directory / "memif.sock"
-    socket.unlink(missing_ok=True)
-    gen = None
-    try:
-        with scope_class("-p", memif(socket, "server"), "-w", "1") as scope:
-            gen = _memif_generator(directory, socket, kind)
-            gen.tell("start")
-            time.sleep(0.5)
-            n0, t0 = scope.info()["frames"], time.monotonic()
-            time.sleep(seconds)
-            n1, t1 = scope.info()["frames"], time.monotonic()
-            sent, lost = gen.stop_and_count()
-            info = all_in(scope, sent)
-            return {"pps": round((n1 - n0) / (t1 - t0)), "sent": sent, "not_sent": lost, "received": info["frames"],
-                    **losses(scope, info)}
-    finally:
-        if gen is not None:
-            gen.close()
-
-
-def shared_memory(directory, rounds, seconds, scope_class):
-    rows = []
-    for kind in ("bulk", "nd_mix", "txonly", "flowgen"):
-        pairs = [(memif_testpmd(directory, kind, seconds), memif_icmpscope(directory, kind, seconds, scope_class))
-                 for _ in range(rounds)]
-        rows.append({
-            "kind": kind, "ratio": round(statistics.median(o["pps"] / t["pps"] for t, o in pairs), 3),
-            "testpmd_mpps": round(statistics.median(t["pps"] for t, _ in pairs) / 1e6, 2),
-            "icmpscope_mpps": round(statistics.median(o["pps"] for _, o in pairs) / 1e6, 2),
-            "sent": sum(o["sent"] for _, o in pairs), "received": sum(o["received"] for _, o in pairs),
-            "lost": sum(o["sent"] - o["received"] + o["missed"] + o["nombuf"] + o["dropped"] for _, o in pairs),
-            # The ring was full: on a wire these were lost, too.
-            "not_sent": sum(o["not_sent"] for _, o in pairs), "not_sent_to_testpmd": sum(t["not_sent"] for t, _ in pairs),
-            "conserved": all(o["conserved"] for _, o in pairs), "pairs": pairs})
-    return rows
 
 
 # ---- two workers ----
@@ -187,72 +133,6 @@ def workers(directory, rounds, seconds, scope_class):
         rows.append({"mix": mix, "ratio": round(ratio, 2), "one_mpps": round(one / 1e6, 2), "two_mpps": round(two / 1e6, 2),
                      "dropped": sum(r[3] for r in ratios)})
     return rows
-
-
-# ---- throughput without loss ----
-
-def _trial_icmpscope(directory, capture, rate, seconds, scope_class):
-    socket = directory / "memif.sock"
-    socket.unlink(missing_ok=True)
-    gen = None
-    try:
-        with scope_class("-p", memif(socket, "server"), "-w", "1") as scope:
-            gen = Generator(directory, socket, capture, rate=rate, seconds=seconds)
-            sent, lost, took = gen.finish()
-            info = all_in(scope, sent)
-            x = losses(scope, info)
-            return sent / took, lost + sent - info["frames"] + x["missed"] + x["nombuf"] + x["dropped"], x["conserved"]
-    finally:
-        if gen is not None:
-            gen.close()
-
-
-def _trial_testpmd(directory, capture, rate, seconds, _):
-    socket = directory / "memif.sock"
-    socket.unlink(missing_ok=True)
-    rx = Testpmd(directory, [memif(socket, "server")], ["--forward-mode=rxonly"])
-    gen = None
-    try:
-        rx.tell("start")
-        gen = Generator(directory, socket, capture, rate=rate, seconds=seconds)
-        sent, lost, took = gen.finish()
-        time.sleep(0.2)
-        return sent / took, lost + sent - rx.received()[1], True
-    finally:
-        rx.close()
-        if gen is not None:
-            gen.close()
-
-
-def search(directory, seconds, scope_class):
-    """RFC 2544 26.1: the highest rate at which nothing is lost, by halving; first all that the generator can do."""
-    rows = []
-    for mix in ("bulk", "nd_mix"):
-        row = {"mix": mix}
-        for name, trial in (("testpmd", _trial_testpmd), ("icmpscope", _trial_icmpscope)):
-            capture = directory / f"{mix}.pcap"
-            most, lost, conserved = trial(directory, capture, 0, seconds, scope_class)
-            trials, low, high = [{"pps": round(most), "lost": lost}], 0, most
-            best = most if lost == 0 else 0
-            while lost_now(trials[-1]) and len(trials) <= SEARCH_STEPS or best == 0 and len(trials) <= SEARCH_STEPS:
-                rate = (low + high) / 2
-                pps, lost, ok = trial(directory, capture, round(rate), seconds, scope_class)
-                conserved &= ok
-                trials.append({"pps": round(pps), "lost": lost})
-                if lost == 0:
-                    best, low = max(best, pps), rate
-                else:
-                    high = rate
-            row[f"{name}_mpps"] = round(best / 1e6, 2)
-            row[f"{name}_trials"] = trials
-            row["conserved"] = row.get("conserved", True) and conserved
-        row["ratio"] = round(row["icmpscope_mpps"] / row["testpmd_mpps"], 2) if row["testpmd_mpps"] else None
-        rows.append(row)
-    return rows
-
-
-def lost_now(trial):
-    return trial["lost"] != 0
 
 
 # ---- from the frame to the finding ----
@@ -358,14 +238,15 @@ def _busy_percent(before, after):
     return round(100 * busy / max(busy + idle, 1))
 
 
-def latency_load(directory, mix, scope_class, last=True):
+def latency_load(directory, mix, scope_class, last=True, realtime="off"):
     """The same among as many frames as the generator makes, through memif. The worker is busy all the time, or the generator can
     do no more; what a probe waits for room in the ring counts."""
     socket, gen = directory / "memif.sock", None
     socket.unlink(missing_ok=True)
     _write(directory / "routers.pcap", _damage(PROBES))
     try:
-        with scope_class("-p", memif(socket, "server"), "-w", str(WORKER_CPU), "--set", "detect.learn_s=0") as scope:
+        with scope_class("-p", memif(socket, "server"), "-w", str(WORKER_CPU), "--set", "detect.learn_s=0", "--set",
+                         f"control.realtime={realtime}") as scope:
             watch = Watch(scope, "router_lifetime_zero")
             gen = Generator(directory, socket, directory / f"{mix}.pcap", last, seconds=6, retry=1,
                             probes=directory / "routers.pcap", probe_ms=50)
@@ -382,8 +263,8 @@ def latency_load(directory, mix, scope_class, last=True):
             info = all_in(scope, sent)
             at = {a["subject_router"]: now for _, (now, a) in watch.seen.items()}
             ms = [(at[f"fe80::{0x1000 + i:x}"] - ns) / 1e6 for i, ns in gen.probes.items() if f"fe80::{0x1000 + i:x}" in at]
-            return {"load": mix, "source": "last" if last else "as others", "mpps": round(sent / took / 1e6, 1), "worker_busy_percent": busy,
-                    "others_percent": others, "found": len(ms), "sent": sent, "not_sent": lost, **losses(scope, info), **_spread(ms)}
+            return {"load": mix, "source": "last" if last else "as others", "realtime": realtime, "mpps": round(sent / took / 1e6, 1),
+                    "worker_busy_percent": busy, "others_percent": others, "found": len(ms), "sent": sent, "not_sent": lost, **losses(scope, info), **_spread(ms)}
     finally:
         if gen is not None:
             gen.close()
@@ -391,7 +272,9 @@ def latency_load(directory, mix, scope_class, last=True):
 
 def latency(directory, scope_class):
     rows = [latency_idle(mode, scope_class) for mode in ("poll", "pause", "sleep")]
-    return rows + [latency_load(directory, mix, scope_class, last) for last in (True, False) for mix in ("bulk", "nd_mix")]
+    rows += [latency_load(directory, mix, scope_class) for mix in ("bulk", "nd_mix")]
+    # What an appliance has whose control core shares its CPU with work that never sleeps.
+    return rows + [latency_load(directory, "nd_mix", scope_class, False, realtime) for realtime in ("off", "on")]
 
 
 # ---- a gateway's last word inside a flood ----
