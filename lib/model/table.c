@@ -13,8 +13,11 @@
 #define INDEX_MAX ((1u << 24) - 1)
 /* Buckets before a split of which the entries are asked for. Fewer than BUCKETS_MIN, so there are as many. */
 #define SPLIT_AHEAD 16
-/* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. */
+/* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. They fill from the front, so
+ * that as much of it as one of them has small ones: of a few entries nobody clears 2 MB.
+ */
 #define HUGE_MIN (4u << 20)
+#define HUGE_FROM (2u << 20)
 
 static void *
 reserve(size_t len)
@@ -24,7 +27,8 @@ reserve(size_t len)
 	if (p == MAP_FAILED)
 		return NULL;
 	if (len >= HUGE_MIN)
-		(void)madvise(p, len, MADV_HUGEPAGE); /* a wish, kernels without them are fine */
+		(void)madvise((uint8_t *)p + HUGE_FROM, len - HUGE_FROM,
+			      MADV_HUGEPAGE); /* a wish, kernels without them are fine */
 	return p;
 }
 
