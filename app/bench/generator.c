@@ -1,6 +1,8 @@
 /* Traffic for the benchmarks, a process of its own: frames of a capture again and again through net_memif, at a rate or as
  * fast as it goes, each from a source of its own if wanted, and at the start and now and then one of a second capture, with the
  * time at which it was sent. What finds no room in the port is lost and counted, as on a wire, unless it is to be tried again.
+ * With trials=1 it reads "RATE MILLISECONDS" from its standard input, line by line, and answers each when it is done; the shared
+ * memory has been gone through once, slowly, before the first, so that no trial pays for pages that the kernel hands out.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +21,12 @@
 #define FRAMES_MAX 65536
 #define BURST 32
 #define MBUFS 8191
-#define RING 2048
+/* Slots of the ring in shared memory, as a power of two: what is asked for without a word, and the most that memif has. */
+#define RING_LOG 11
+#define RING_LOG_MAX 14
+/* So many frames are kept ready; of a longer capture each is made when it is sent. */
+#define READY_MAX 4096
+#define WARM_PPS 2000000
 #define LINK_WAIT_S 20
 /* Of probes the last one is counted on: it is tried until it is in the ring. */
 #define PROBE_TRIES 100000000u
@@ -35,14 +42,16 @@ struct frames {
 };
 
 static struct frames load, probes;
+static struct rte_mbuf *ready[READY_MAX];
 static struct {
-	const char *socket, *capture, *probe;
-	uint64_t rate, seconds, probe_ms;
-	bool distinct, retry;
-} opt;
+	const char *probe;
+	uint64_t rate, seconds, probe_ms, ring_log;
+	bool distinct, retry, trials;
+} opt = {.seconds = 10, .ring_log = RING_LOG};
 static uint16_t port;
 static struct rte_mempool *pool;
 static _Atomic bool stop;
+static unsigned next_frame, next_probe;
 static uint64_t sent, lost, serial;
 
 static int
@@ -143,6 +152,38 @@ build(const struct frame *f, bool distinct)
 	return m;
 }
 
+/* Sending copies the octets and gives the buffer back: of those that are kept, a reference. Two of one burst must not be the
+ * same one where each is to differ.
+ */
+static bool
+make_ready(void)
+{
+	if (load.n > READY_MAX || (opt.distinct && load.n < BURST))
+		return true;
+	for (unsigned i = 0; i < load.n; i++) {
+		ready[i] = build(&load.at[i], false);
+		if (ready[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static struct rte_mbuf *
+next(void)
+{
+	unsigned i = next_frame;
+	struct rte_mbuf *m;
+
+	next_frame = i + 1 < load.n ? i + 1 : 0;
+	if (ready[0] == NULL)
+		return build(&load.at[i], opt.distinct);
+	m = ready[i];
+	if (opt.distinct)
+		change_source(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	rte_mbuf_refcnt_update(m, 1);
+	return m;
+}
+
 static uint64_t
 now_ns(void)
 {
@@ -183,42 +224,66 @@ send_probe(unsigned i)
 	lost++;
 }
 
-static void
-run(void)
+/* At most frames at rate, 0: without bound, for a time of the TSC. False: no buffer. */
+static bool
+run(uint64_t rate, uint64_t frames, uint64_t cycles)
 {
-	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), end = start + opt.seconds * hz, tsc = start;
-	uint64_t next_probe = start, allowed = 0, n = 0;
+	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), tsc = start, probe_at = start, allowed = 0, n = 0;
+	uint64_t ring = 1u << opt.ring_log;
 	struct rte_mbuf *m[BURST];
-	unsigned at = 0, probe = 0;
 
-	while (!atomic_load_explicit(&stop, memory_order_relaxed) && tsc < end) {
+	while (!atomic_load_explicit(&stop, memory_order_relaxed) && tsc - start < cycles && n < frames) {
 		tsc = rte_rdtsc();
-		if (probe < probes.n && tsc >= next_probe) {
-			send_probe(probe++);
-			next_probe += opt.probe_ms * hz / 1000;
+		if (next_probe < probes.n && tsc >= probe_at) {
+			send_probe(next_probe++);
+			probe_at += opt.probe_ms * hz / 1000;
 		}
-		if (opt.rate != 0) {
-			allowed = (uint64_t)((double)(tsc - start) / (double)hz * (double)opt.rate);
-			/* Behind by more than the port holds: that time is lost. */
-			if (allowed > n + RING)
-				n = allowed - RING;
+		if (rate != 0) {
+			allowed = (uint64_t)((double)(tsc - start) / (double)hz * (double)rate);
+			/* Behind by more than what the port can easily take at once: that time is lost. */
+			if (allowed > n + ring / 4 && !opt.retry)
+				n = allowed - ring / 4;
 			if (allowed < n + BURST)
 				continue;
 		}
 		for (unsigned i = 0; i < BURST; i++) {
-			m[i] = build(&load.at[at], opt.distinct);
-			at = at + 1 < load.n ? at + 1 : 0;
+			m[i] = next();
 			if (m[i] == NULL) {
 				rte_pktmbuf_free_bulk(m, i);
-				return;
+				return false;
 			}
 		}
 		send_burst(m, BURST);
 		n += BURST;
 	}
-	tsc = rte_rdtsc();
-	printf("sent %" PRIu64 " lost %" PRIu64 " seconds %.6f\n", sent, lost, (double)(tsc - start) / (double)hz);
+	return true;
+}
+
+static void
+run_and_tell(uint64_t rate, uint64_t cycles)
+{
+	uint64_t start = rte_rdtsc();
+
+	sent = lost = 0;
+	run(rate, UINT64_MAX, cycles);
+	printf("sent %" PRIu64 " lost %" PRIu64 " seconds %.6f\n", sent, lost,
+	       (double)(rte_rdtsc() - start) / (double)rte_get_tsc_hz());
 	fflush(stdout);
+}
+
+/* Until the standard input ends. */
+static void
+run_trials(void)
+{
+	uint64_t rate, ms;
+
+	opt.retry = true;
+	run(WARM_PPS, 2u << opt.ring_log, UINT64_MAX);
+	opt.retry = false;
+	printf("warm %" PRIu64 "\n", sent);
+	fflush(stdout);
+	while (!atomic_load(&stop) && scanf("%" SCNu64 " %" SCNu64, &rate, &ms) == 2)
+		run_and_tell(rate, ms * (rte_get_tsc_hz() / 1000));
 }
 
 static int
@@ -236,9 +301,9 @@ open_port(void)
 	if (rc == 0)
 		rc = rte_eth_dev_configure(port, 1, 1, &conf);
 	if (rc == 0)
-		rc = rte_eth_rx_queue_setup(port, 0, RING, 0, NULL, pool);
+		rc = rte_eth_rx_queue_setup(port, 0, (uint16_t)(1u << opt.ring_log), 0, NULL, pool);
 	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(port, 0, RING, 0, NULL);
+		rc = rte_eth_tx_queue_setup(port, 0, (uint16_t)(1u << opt.ring_log), 0, NULL);
 	if (rc == 0)
 		rc = rte_eth_dev_start(port);
 	for (unsigned i = 0; rc == 0 && link.link_status != RTE_ETH_LINK_UP && !atomic_load(&stop); i++) {
@@ -247,33 +312,41 @@ open_port(void)
 		rte_delay_us_sleep(10000);
 		rc = rte_eth_link_get_nowait(port, &link);
 	}
-	return rc;
+	return rc != 0 || make_ready() ? rc : -ENOMEM;
 }
 
 static bool
 read_option(const char *arg)
 {
 	const char *value = strchr(arg, '=');
-	size_t n = value != NULL ? (size_t)(value - arg) : 0;
+	const struct {
+		const char *name;
+		uint64_t *number;
+		bool *flag;
+	} known[] = {
+		{.name = "rate=", .number = &opt.rate},         {.name = "seconds=", .number = &opt.seconds},
+		{.name = "probe_ms=", .number = &opt.probe_ms}, {.name = "ring=", .number = &opt.ring_log},
+		{.name = "distinct=", .flag = &opt.distinct},   {.name = "retry=", .flag = &opt.retry},
+		{.name = "trials=", .flag = &opt.trials},
+	};
 
 	if (value == NULL)
 		return false;
 	value++;
-	if (strncmp(arg, "rate", n) == 0)
-		opt.rate = strtoull(value, NULL, 10);
-	else if (strncmp(arg, "seconds", n) == 0)
-		opt.seconds = strtoull(value, NULL, 10);
-	else if (strncmp(arg, "probe_ms", n) == 0)
-		opt.probe_ms = strtoull(value, NULL, 10);
-	else if (strncmp(arg, "probes", n) == 0)
+	if (strncmp(arg, "probes=", 7) == 0) {
 		opt.probe = value;
-	else if (strncmp(arg, "distinct", n) == 0)
-		opt.distinct = value[0] == '1';
-	else if (strncmp(arg, "retry", n) == 0)
-		opt.retry = value[0] == '1';
-	else
-		return false;
-	return true;
+		return true;
+	}
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(arg, known[i].name, strlen(known[i].name)) != 0)
+			continue;
+		if (known[i].number != NULL)
+			*known[i].number = strtoull(value, NULL, 10);
+		else
+			*known[i].flag = value[0] == '1';
+		return opt.ring_log >= 1 && opt.ring_log <= RING_LOG_MAX;
+	}
+	return false;
 }
 
 int
@@ -285,12 +358,11 @@ main(int argc, char **argv)
 	bool good = argc >= 3;
 	int rc;
 
-	opt.seconds = 10;
 	for (int i = 3; i < argc; i++)
 		good &= read_option(argv[i]);
 	if (!good) {
 		fprintf(stderr, "usage: icmpscope-bench-generator SOCKET CAPTURE [rate=PPS] [seconds=N] [distinct=1] "
-				"[retry=1] [probes=CAPTURE probe_ms=N]\n");
+				"[retry=1] [probes=CAPTURE probe_ms=N] [ring=LOG2] [trials=1]\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);
@@ -298,14 +370,17 @@ main(int argc, char **argv)
 	if (read_capture(argv[2], &load) != 0 || (opt.probe != NULL && read_capture(opt.probe, &probes) != 0))
 		return 1;
 	snprintf(prefix, sizeof(prefix), "--file-prefix=icsbenchg%d", getpid());
-	snprintf(vdev, sizeof(vdev), "--vdev=net_memif0,role=client,id=0,socket=%s,socket-abstract=no,rsize=11",
-		 argv[1]);
+	snprintf(vdev, sizeof(vdev), "--vdev=net_memif0,role=client,id=0,socket=%s,socket-abstract=no,rsize=%" PRIu64,
+		 argv[1], opt.ring_log);
 	if (rte_eal_init((int)(sizeof(eal) / sizeof(eal[0])), eal) < 0)
 		return die("EAL", "does not start");
 	rc = open_port();
 	if (rc != 0)
 		return die(argv[1], strerror(-rc));
-	run();
+	if (opt.trials)
+		run_trials();
+	else
+		run_and_tell(opt.rate, opt.seconds * rte_get_tsc_hz());
 	/* The reader ends first, or it would poll rings that are gone. */
 	while (!atomic_load(&stop))
 		rte_delay_us_sleep(10000);
