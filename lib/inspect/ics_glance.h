@@ -18,7 +18,7 @@ struct ics_glance_conf {
 struct ics_glance {
 	uint64_t bytes;
 	uint32_t ip4, ip6, arp, snapped;
-	uint32_t told; /* of them: not looked at */
+	uint32_t told; /* of them: as the NIC says, not looked at */
 	unsigned n_left;
 };
 
@@ -65,22 +65,6 @@ ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plai
 		return;
 	left->frame[g->n_left] = *f;
 	left->class[g->n_left++] = (uint8_t) class;
-}
-
-/* A frame whose class somebody else tells: counted without a look. False: that class needs one. */
-static inline __attribute__((always_inline)) bool
-ics_glance_told(const struct ics_frame *f, enum ics_class class, struct ics_glance *g)
-{
-	if (ics_likely(class == ICS_CLASS_ip4_other))
-		g->ip4++;
-	else if (class == ICS_CLASS_ip6_other)
-		g->ip6++;
-	else
-		return false;
-	g->bytes += f->wire_len;
-	g->snapped += f->cap_len < f->wire_len;
-	g->told++;
-	return true;
 }
 
 /* The rest of the burst: counts n frames, looks at those that are left. */
