@@ -228,7 +228,8 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 	    struct ics_glance *g, struct ics_left *left)
 {
 	const struct rte_mempool *pool = m[0]->pool;
-	uint64_t unusual = 0, rearm;
+	uint64_t unusual = 0, bytes = 0, rearm;
+	uint32_t ip4 = 0, ip6 = 0, snapped = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		enum ics_class class = told_class(ptypes, m[i]);
@@ -238,16 +239,20 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 		unusual |= ((rearm & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
 			   ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
 		if (ics_likely(class != ICS_CLASS_COUNT)) {
-			g->ip4 += class == ICS_CLASS_ip4_other;
-			g->ip6 += class == ICS_CLASS_ip6_other;
-			g->bytes += m[i]->pkt_len;
-			g->snapped += m[i]->data_len < m[i]->pkt_len;
-			g->told++;
+			ip4 += class == ICS_CLASS_ip4_other;
+			ip6 += class == ICS_CLASS_ip6_other;
+			bytes += m[i]->pkt_len;
+			snapped += m[i]->data_len < m[i]->pkt_len;
 			continue;
 		}
 		describe(m[i], &f);
 		ics_glance(conf, &f, true, g, left);
 	}
+	g->ip4 += ip4;
+	g->ip6 += ip6;
+	g->bytes += bytes;
+	g->snapped += snapped;
+	g->told = ip4 + ip6;
 	return unusual;
 }
 
