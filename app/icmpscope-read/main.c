@@ -200,7 +200,7 @@ inspect_frame(struct reader *r, const struct ics_frame *f, uint64_t ts_ns)
 {
 	ics_inspect_begin(&r->inspect, ts_ns);
 	ics_glance(&r->glance, f, f->link == ICS_LINK_ETHERNET && f->stripped_tci == ICS_VLAN_NONE, &r->sums, &r->left);
-	if (++r->n == SETTLED_MAX || r->sums.n_left != 0)
+	if (++r->n == SETTLED_MAX || r->sums.n_deep + r->sums.n_rest != 0)
 		end_burst(r, ts_ns);
 	if (ts_ns > r->told_ns + TICK_NS || ts_ns + TICK_NS < r->told_ns) {
 		ics_engine_tick(r->engine, ts_ns);

@@ -23,24 +23,27 @@ record(uint64_t hash, uint64_t ts_ns)
 static struct ics_fold_key
 key_of(uint64_t hash)
 {
-	return (struct ics_fold_key){ics_hash_mix(hash, 42), 90, 90, 0x86dd, ICS_VLAN_NONE};
+	return ics_fold_key(ics_hash_mix(hash, 42), 90, 90, 0x86dd, ICS_VLAN_NONE);
 }
 
 /* One message as the fast half offers it; returns how many messages go out with it, 0 when it waits. */
 static uint64_t
 offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum ics_lane lane, struct ics_fold_out *ev)
 {
-	const struct ics_record *rec;
 	struct ics_record r = record(key->hash, ts_ns);
+	struct ics_fold_hit hit;
 
 	ev->valid = false;
-	switch (ics_fold_look(f, key, ts_ns, &rec, &lane)) {
+	switch (ics_fold_look(f, key, ts_ns, &hit)) {
 	case ICS_FOLD_WAIT:
+		assert_int_equal(hit.class, r.class);
+		assert_int_equal(hit.encap, r.encap);
+		assert_int_equal(hit.has_reasons, !ics_reasons_empty(&r.reasons));
 		return 0;
 	case ICS_FOLD_SEND:
-		assert_int_equal(rec->ts_ns, ts_ns);
-		assert_int_equal(rec->frame_hash, key->hash);
-		return 1 + (uint64_t)rec->repeats;
+		assert_int_equal(ics_fold_record(f, &hit)->ts_ns, ts_ns);
+		assert_int_equal(ics_fold_record(f, &hit)->frame_hash, key->hash);
+		return 1 + (uint64_t)ics_fold_record(f, &hit)->repeats;
 	case ICS_FOLD_MISS:
 		break;
 	}
@@ -149,10 +152,10 @@ test_another_frame_or_window_is_another_message(void **state)
 
 	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++)
 		other[i] = k;
-	other[0].stripped_tci = 11;
-	other[1].cap_len = 80;
-	other[2].type = 0x8100;
-	other[3].wire_len = 91;
+	other[0] = ics_fold_key(k.hash, 90, 90, 0x86dd, 11);
+	other[1] = ics_fold_key(k.hash, 80, 90, 0x86dd, ICS_VLAN_NONE);
+	other[2] = ics_fold_key(k.hash, 90, 90, 0x8100, ICS_VLAN_NONE);
+	other[3] = ics_fold_key(k.hash, 90, 91, 0x86dd, ICS_VLAN_NONE);
 	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 1);
 	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 0);
 	/* one set: the last of them pushes out the oldest, whose waiting copy comes out first */

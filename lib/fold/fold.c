@@ -1,4 +1,4 @@
-/* The repeat cache: four-way, two lines a slot; the first is all that a further copy touches. See
+/* The repeat cache: four-way; a slot is a line, all that a further copy touches, and its record another. See
  * ics_fold.h for the contract. A slot lives for one window, counted from its first copy. Called by ics_inspect.
  */
 #include "ics_fold.h"
@@ -7,27 +7,31 @@
 #include <stdlib.h>
 
 struct slot {
-	uint64_t hash; /* these five: struct ics_fold_key; 0: free */
-	uint32_t cap_len, wire_len;
-	uint16_t type, stripped_tci;
+	uint64_t hash, len; /* these three: struct ics_fold_key; hash 0: free */
+	uint32_t kind;
 	uint32_t gap_ns; /* shortest time between two copies since copies were last handed over without frame */
 	uint64_t first_ns, last_ns;
 	uint32_t count;   /* copies in this window */
 	uint32_t pending; /* of them: not yet handed over */
 	uint32_t next;    /* count at which the next record goes */
-	uint32_t lane;
-	uint64_t due_ns;       /* when those that wait go, whatever the count */
-	struct ics_record rec; /* as last sent; the copies differ in time alone */
+	uint8_t lane;
+	uint8_t class, encap, has_reasons; /* of rec, which the usual copy does not touch */
+	uint64_t due_ns;                   /* when those that wait go, whatever the count */
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct slot) == 128, "a further copy touches one cache line, a record the next");
+_Static_assert(sizeof(struct slot) == 64, "a further copy touches one cache line");
 
 struct ics_fold {
 	uint64_t pending;
 	uint32_t sweep_at;
 	uint32_t live; /* slots with copies waiting */
 	uint8_t owned;
+	bool missing; /* the last message was not here: whole sets are fetched */
 	struct slot slot[ICS_FOLD_SLOTS] __attribute__((aligned(64)));
+	/* Of each slot: as last sent; the copies differ in time alone. Apart, so that lines which copies touch fall on all sets
+	 * of the first-level cache.
+	 */
+	struct ics_record rec[ICS_FOLD_SLOTS] __attribute__((aligned(64)));
 };
 
 size_t
@@ -66,11 +70,17 @@ ics_fold_pending(const struct ics_fold *f)
 	return f->pending;
 }
 
+static inline struct ics_record *
+record_of(struct ics_fold *f, const struct slot *s)
+{
+	return &f->rec[s - f->slot];
+}
+
 /* Makes of the waiting copies of a slot a record without frame. */
 static void
 take_copies(struct ics_fold *f, struct slot *s, struct ics_record *rec)
 {
-	ics_record_copy(rec, &s->rec);
+	ics_record_copy(rec, record_of(f, s));
 	rec->ts_ns = s->last_ns;
 	rec->repeats = s->pending - 1;
 	rec->cap_len = 0;
@@ -93,14 +103,16 @@ flush(struct ics_fold *f, struct slot *s, struct ics_fold_out *out)
 static bool
 is_same(const struct slot *s, const struct ics_fold_key *k)
 {
-	return s->hash == k->hash && s->cap_len == k->cap_len && s->wire_len == k->wire_len && s->type == k->type &&
-	       s->stripped_tci == k->stripped_tci;
+	return ((s->hash ^ k->hash) | (s->len ^ k->len) | (s->kind ^ k->kind)) == 0;
 }
 
-static inline struct slot *
-set_of(struct ics_fold *f, const struct ics_fold_key *key)
+/* The ways of a message are the slots of its set, from the one on that its hash names: if all began at the first, what is used
+ * most would lie in few sets of the processor's cache.
+ */
+static inline uint32_t
+next_way(uint32_t slot)
 {
-	return &f->slot[(key->hash >> 32) % (ICS_FOLD_SLOTS / ICS_FOLD_WAYS) * ICS_FOLD_WAYS];
+	return (slot & ~(ICS_FOLD_WAYS - 1u)) | ((slot + 1) % ICS_FOLD_WAYS);
 }
 
 /* Of urgent messages the first few copies go one by one, so that a short exchange keeps its order. */
@@ -119,26 +131,54 @@ next_after(uint32_t count, uint32_t lane)
 void
 ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key)
 {
-	const struct slot *s = set_of((struct ics_fold *)f, key);
+	uint32_t slot = key->slot;
 
-	for (unsigned way = 0; way < ICS_FOLD_WAYS; way++)
-		__builtin_prefetch(&s[way], 1);
+	__builtin_prefetch(&f->slot[slot], 1);
+	if (ics_likely(!f->missing))
+		return;
+	for (unsigned i = 1; i < ICS_FOLD_WAYS; i++)
+		__builtin_prefetch(&f->slot[slot = next_way(slot)], 1);
+}
+
+const struct ics_record *
+ics_fold_record(const struct ics_fold *f, const struct ics_fold_hit *hit)
+{
+	return &f->rec[hit->slot];
+}
+
+/* In another than its first slot, or ICS_FOLD_SLOTS. */
+static uint32_t
+look_on(const struct ics_fold *f, const struct ics_fold_key *key)
+{
+	uint32_t slot = key->slot;
+
+	for (unsigned i = 1; i < ICS_FOLD_WAYS; i++)
+		if (is_same(&f->slot[slot = next_way(slot)], key))
+			return slot;
+	return ICS_FOLD_SLOTS;
 }
 
 enum ics_fold_verdict
-ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, const struct ics_record **rec,
-	      enum ics_lane *lane)
+ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, struct ics_fold_hit *hit)
 {
-	struct slot *s = set_of(f, key);
-	unsigned way = 0;
+	uint32_t slot = key->slot;
+	struct slot *s = &f->slot[slot];
 	uint64_t gap;
 
-	for (; !is_same(s, key); s++)
-		if (++way == ICS_FOLD_WAYS)
+	if (ics_unlikely(!is_same(s, key))) {
+		slot = look_on(f, key);
+		f->missing = slot == ICS_FOLD_SLOTS;
+		if (f->missing)
 			return ICS_FOLD_MISS;
+		s = &f->slot[slot];
+	}
 	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
 		return ICS_FOLD_MISS;
-	*rec = &s->rec;
+	hit->slot = slot;
+	hit->lane = (enum ics_lane)s->lane;
+	hit->class = s->class;
+	hit->encap = s->encap;
+	hit->has_reasons = s->has_reasons;
 	gap = ts_ns - s->last_ns;
 	s->gap_ns = gap < s->gap_ns ? (uint32_t)gap : s->gap_ns;
 	s->last_ns = ts_ns;
@@ -149,9 +189,8 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 	}
 	s->next = next_after(s->count, s->lane);
 	s->due_ns = s->count >= ICS_FOLD_STORM ? ts_ns + ICS_FOLD_STORM_NS : s->first_ns + ICS_FOLD_WINDOW_NS;
-	s->rec.ts_ns = ts_ns;
-	s->rec.repeats = s->pending;
-	*lane = (enum ics_lane)s->lane;
+	f->rec[slot].ts_ns = ts_ns;
+	f->rec[slot].repeats = s->pending;
 	if (s->pending != 0) {
 		f->pending -= s->pending;
 		f->live--;
@@ -164,32 +203,35 @@ void
 ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec, enum ics_lane lane,
 		struct ics_fold_out *evicted)
 {
-	struct slot *set = set_of(f, key), *s = set;
+	uint32_t slot = key->slot;
+	struct slot *s = &f->slot[slot], *t;
 
 	/* Its own slot, whose window is over; else a free one, else the one that was silent for longest. */
-	for (unsigned way = 0; way < ICS_FOLD_WAYS; way++) {
-		if (set[way].hash == 0 || is_same(&set[way], key)) {
-			s = &set[way];
+	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++, slot = next_way(slot)) {
+		t = &f->slot[slot];
+		if (t->hash == 0 || is_same(t, key)) {
+			s = t;
 			break;
 		}
-		if (set[way].last_ns < s->last_ns)
-			s = &set[way];
+		if (t->last_ns < s->last_ns)
+			s = t;
 	}
 	evicted->valid = false;
 	if (s->pending != 0)
 		flush(f, s, evicted);
 	s->hash = key->hash;
-	s->cap_len = key->cap_len;
-	s->wire_len = key->wire_len;
-	s->type = key->type;
-	s->stripped_tci = key->stripped_tci;
+	s->len = key->len;
+	s->kind = key->kind;
 	s->gap_ns = UINT32_MAX;
 	s->due_ns = rec->ts_ns + ICS_FOLD_WINDOW_NS;
 	s->first_ns = s->last_ns = rec->ts_ns;
 	s->count = 1;
 	s->next = next_after(1, lane);
-	s->lane = lane;
-	ics_record_copy(&s->rec, rec);
+	s->lane = (uint8_t)lane;
+	s->class = rec->class;
+	s->encap = rec->encap;
+	s->has_reasons = !ics_reasons_empty(&rec->reasons);
+	ics_record_copy(record_of(f, s), rec);
 }
 
 unsigned

@@ -35,22 +35,39 @@ void ics_fold_free(struct ics_fold *f);
  */
 struct ics_fold_key {
 	uint64_t hash; /* never 0 */
-	uint32_t cap_len, wire_len;
-	uint16_t type; /* the type field */
-	uint16_t stripped_tci;
+	uint64_t len;  /* captured, in the low half; on the wire, in the high one */
+	uint32_t kind; /* the type field, in the low half; the tag that was taken out, in the high one */
+	uint32_t slot; /* where it is looked for first */
 };
+
+static inline struct ics_fold_key
+ics_fold_key(uint64_t hash, uint32_t cap_len, uint32_t wire_len, uint16_t type, uint16_t stripped_tci)
+{
+	return (struct ics_fold_key){hash, cap_len | (uint64_t)wire_len << 32, type | (uint32_t)stripped_tci << 16,
+				     (uint32_t)(hash >> 32) % ICS_FOLD_SLOTS};
+}
 
 enum ics_fold_verdict {
 	ICS_FOLD_MISS, /* a new message: decode it, then ics_fold_insert() */
 	ICS_FOLD_WAIT, /* a copy; counted in the slot */
-	ICS_FOLD_SEND, /* a copy whose turn it is: send *rec, which holds its time and the copies that waited */
+	ICS_FOLD_SEND, /* a copy whose turn it is: send its record, which holds its time and the copies that waited */
 };
 
-/* Fetches the slot that a look will want. */
+/* What a copy has in common with the first. */
+struct ics_fold_hit {
+	uint32_t slot;
+	enum ics_lane lane;
+	uint8_t class, encap; /* as in the record */
+	bool has_reasons;
+};
+
+/* Fetches the slot that a look, or an insertion, will want. */
 void ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key);
-/* rec: the slot's record, good until the next call; class and reasons in it are those of this copy too. */
+/* *hit is filled unless the verdict is MISS. */
 enum ics_fold_verdict ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns,
-				    const struct ics_record **rec, enum ics_lane *lane);
+				    struct ics_fold_hit *hit);
+/* What was found; good until the next call. */
+const struct ics_record *ics_fold_record(const struct ics_fold *f, const struct ics_fold_hit *hit);
 
 /* Remembers a new message. A slot that it pushes out is flushed into *evicted (valid tells). */
 struct ics_fold_out {

@@ -19,12 +19,13 @@ struct ics_glance {
 	uint64_t bytes;
 	uint32_t ip4, ip6, arp, snapped;
 	uint32_t told; /* of them: as the NIC says, not looked at */
-	unsigned n_left;
+	unsigned n_deep, n_rest;
 };
 
-/* The frames that need more than a glance, in order; class ICS_CLASS_COUNT: to be decoded, else for the sampler. */
+/* The frames that need more than a glance, in order: to be decoded, and of known class, for the sampler. */
 struct ics_left {
-	struct ics_frame frame[ICS_BURST_MAX];
+	struct ics_frame deep[ICS_BURST_MAX];
+	struct ics_frame rest[ICS_BURST_MAX];
 	uint8_t class[ICS_BURST_MAX];
 };
 
@@ -61,10 +62,12 @@ ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plai
 			settled = c->recent == NULL;
 		}
 	}
-	if (ics_likely(settled))
-		return;
-	left->frame[g->n_left] = *f;
-	left->class[g->n_left++] = (uint8_t) class;
+	if (class == ICS_CLASS_COUNT) {
+		left->deep[g->n_deep++] = *f;
+	} else if (ics_unlikely(!settled)) {
+		left->rest[g->n_rest] = *f;
+		left->class[g->n_rest++] = (uint8_t) class;
+	}
 }
 
 /* The rest of the burst: counts n frames, looks at those that are left. */

@@ -91,11 +91,12 @@ saturate16(uint32_t v)
 	return v < UINT16_MAX ? (uint16_t)v : UINT16_MAX;
 }
 
-/* MACs into the seed of a frame's hash. */
-static inline uint64_t
-seed_of(const struct ics_inspect *in, const uint8_t *macs)
+/* MACs, twelve octets, into a lane of a frame's hash. */
+static inline struct ics_hash_key
+with_macs(struct ics_hash_key k, const uint8_t *macs)
 {
-	return ics_hash_mix(in->seed ^ ics_load_u64(macs), ics_load_be32(macs + 8));
+	k.a = ics_hash_fold(ics_load_u64(macs) ^ k.a, ics_load_be32(macs + 8) ^ k.key);
+	return k;
 }
 
 /* Of MACs and IP datagram: padding, tags and labels do not make a message another one. A frame without them has been
@@ -105,24 +106,28 @@ static uint64_t
 hash_message(const struct ics_inspect *in, const struct ics_pkt *pkt, const struct ics_fold_key *key)
 {
 	struct ics_view ip = ics_view_sub(pkt->frame, pkt->l3_off, pkt->ip_len);
+	struct ics_hash_key k = ics_hash_key(in->seed);
 
 	if (key->hash != 0 && pkt->l3_off == 14 && ip.len + 14 == pkt->frame.len)
 		return key->hash;
-	return ics_hash(ip.p, ip.len, pkt->flags & ICS_PKT_ETHER ? seed_of(in, pkt->dmac) : in->seed) | 1;
+	return ics_hash_keyed(ip.p, ip.len, pkt->flags & ICS_PKT_ETHER ? with_macs(k, pkt->dmac) : k) | 1;
 }
 
-/* hash 0: not looked for. */
+/* What copies are known by. hash 0: not looked for. */
 static inline void
-make_key(const struct ics_inspect *in, const struct ics_frame *f, struct ics_fold_key *key)
+make_keys(const struct ics_inspect *in, const struct ics_frame *f, unsigned n, struct ics_fold_key *key)
 {
-	key->hash = 0;
-	if (in->fold == NULL || in->sink.push == NULL || f->cap_len < 14 || f->link != ICS_LINK_ETHERNET)
-		return;
-	key->hash = ics_hash(f->data + 14, f->cap_len - 14, seed_of(in, f->data)) | 1;
-	key->cap_len = f->cap_len;
-	key->wire_len = f->wire_len;
-	key->type = ics_load_be16(f->data + 12);
-	key->stripped_tci = f->stripped_tci;
+	struct ics_hash_key k = ics_hash_key(in->seed);
+
+	for (unsigned i = 0; i < n; i++, f++) {
+		if (ics_unlikely(f->cap_len < 14 || f->link != ICS_LINK_ETHERNET))
+			key[i].hash = 0;
+		else
+			key[i] = ics_fold_key(ics_hash_keyed(f->data + 14, f->cap_len - 14, with_macs(k, f->data)) | 1,
+					      f->cap_len, f->wire_len, ics_load_be16(f->data + 12), f->stripped_tci);
+	}
+	for (unsigned i = 0; i < n; i++)
+		ics_fold_prefetch(in->fold, &key[i]);
 }
 
 /* Eight octets of a record in one store (ics_record_copy() says why), as they lie in memory. */
@@ -215,28 +220,29 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 	hand_over(in, lane, &rec, f->data);
 }
 
-/* A copy of a message in the repeat cache is counted from there; anything else is looked at. */
-static inline void
+/* A copy of a message in the repeat cache is counted from there; anything else is looked at. Returns how many copies it was
+ * that the control core hears of.
+ */
+static inline unsigned
 inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, uint64_t ts_ns)
 {
-	const struct ics_record *rec;
 	enum ics_fold_verdict verdict = ICS_FOLD_MISS;
-	enum ics_lane lane;
+	struct ics_fold_hit hit;
 	unsigned n;
 
 	if (ics_likely(key->hash != 0))
-		verdict = ics_fold_look(in->fold, key, ts_ns, &rec, &lane);
+		verdict = ics_fold_look(in->fold, key, ts_ns, &hit);
 	if (verdict == ICS_FOLD_MISS) {
 		inspect_new(in, f, key, ts_ns);
-		return;
+		return 0;
 	}
-	count_class(in->counters, rec->class, rec->encap & 0x1f);
-	if (ics_unlikely(!ics_reasons_empty(&rec->reasons)))
-		ICS_REASONS_FOREACH(n, &rec->reasons)
+	count_class(in->counters, hit.class, hit.encap & 0x1f);
+	if (ics_unlikely(hit.has_reasons))
+		ICS_REASONS_FOREACH(n, &ics_fold_record(in->fold, &hit)->reasons)
 			ics_count_reason_copy(in->counters, n, ts_ns);
-	ics_count_add(&in->counters->control, 1);
 	if (ics_unlikely(verdict == ICS_FOLD_SEND))
-		hand_over(in, lane, rec, f->data);
+		hand_over(in, hit.lane, ics_fold_record(in->fold, &hit), f->data);
+	return 1;
 }
 
 static void
@@ -269,8 +275,7 @@ ics_inspect_glanced(struct ics_inspect *in, unsigned n, const struct ics_glance 
 {
 	struct ics_counters *c = in->counters;
 	struct ics_fold_key key[ICS_BURST_MAX];
-	uint8_t deep[ICS_BURST_MAX];
-	unsigned n_deep = 0;
+	unsigned copies = 0;
 
 	ics_count_add(&c->frames, n);
 	ics_count_add(&c->bytes, g->bytes);
@@ -283,20 +288,18 @@ ics_inspect_glanced(struct ics_inspect *in, unsigned n, const struct ics_glance 
 	if (g->arp != 0)
 		ics_count_add(&c->class[ICS_CLASS_arp], g -> arp);
 	/* Data first: a message that quotes a packet finds that it was seen. */
-	for (unsigned i = 0; i < g->n_left; i++) {
-		if (left->class[i] == ICS_CLASS_COUNT)
-			deep[n_deep++] = (uint8_t)i;
-		else
-			ics_sample_rest(in->sampler, &left->frame[i], (enum ics_class)left->class[i], ts_ns);
-	}
-	for (unsigned i = 0; i < n_deep; i++) {
-		make_key(in, &left->frame[deep[i]], &key[i]);
-		if (ics_likely(key[i].hash != 0))
-			ics_fold_prefetch(in->fold, &key[i]);
-	}
-	for (unsigned i = 0; i < n_deep; i++)
-		inspect_deep(in, &left->frame[deep[i]], &key[i], ts_ns);
-	if (g->n_left != 0)
+	for (unsigned i = 0; i < g->n_rest; i++)
+		ics_sample_rest(in->sampler, &left->rest[i], (enum ics_class)left->class[i], ts_ns);
+	if (ics_likely(in->fold != NULL && in->sink.push != NULL))
+		make_keys(in, left->deep, g->n_deep, key);
+	else
+		for (unsigned i = 0; i < g->n_deep; i++)
+			key[i].hash = 0;
+	for (unsigned i = 0; i < g->n_deep; i++)
+		copies += inspect_deep(in, &left->deep[i], &key[i], ts_ns);
+	if (copies != 0)
+		ics_count_add(&c->control, copies);
+	if (g->n_deep + g->n_rest != 0)
 		publish(in);
 	if (ics_unlikely(++in->since_sweep >= SWEEP_EVERY))
 		ics_inspect_idle(in, ts_ns);

@@ -251,21 +251,48 @@ ics_hash_mix(uint64_t a, uint64_t b)
 }
 
 /* Keyed 64-bit hash for tables over hostile bytes: two independent lanes of multiply and fold, 32 bytes a
- * step. No MAC; the seed is drawn per run so that collisions cannot be prepared beforehand.
+ * step; both factors are keyed, so nobody without the seed can make one of them zero. No MAC; the seed is drawn per run so
+ * that collisions cannot be prepared beforehand.
  */
+struct ics_hash_key {
+	uint64_t a, b, key;
+};
+
+static inline struct ics_hash_key
+ics_hash_key(uint64_t seed)
+{
+	return (struct ics_hash_key){seed ^ 0xa0761d6478bd642full, ~seed ^ 0x8ebc6af09c88c6e3ull,
+				     seed ^ 0xd6e8feb86659fd93ull};
+}
+
 static inline uint64_t
-ics_hash(const void *data, size_t len, uint64_t seed)
+ics_hash_fold(uint64_t a, uint64_t b)
+{
+	__uint128_t m = (__uint128_t)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint64_t
+ics_hash_step(const uint8_t *p, uint64_t lane, uint64_t key)
+{
+	return ics_hash_fold(ics_load_u64(p) ^ lane, ics_load_u64(p + 8) ^ key);
+}
+
+/* k: of ics_hash_key(), or with lanes that something else went into already. */
+static inline uint64_t
+ics_hash_keyed(const void *data, size_t len, struct ics_hash_key k)
 {
 	const uint8_t *p = data;
-	uint64_t a = seed, b = ~seed, t[2] = {0};
+	uint64_t t[2] = {0};
 	size_t n = len;
 
 	for (; n >= 32; n -= 32, p += 32) {
-		a = ics_hash_mix(ics_load_u64(p) ^ a, ics_load_u64(p + 8) + seed);
-		b = ics_hash_mix(ics_load_u64(p + 16) ^ b, ics_load_u64(p + 24) + seed);
+		k.a = ics_hash_step(p, k.a, k.key);
+		k.b = ics_hash_step(p + 16, k.b, k.key);
 	}
 	if (n >= 16) {
-		a = ics_hash_mix(ics_load_u64(p) ^ a, ics_load_u64(p + 8) + seed);
+		k.a = ics_hash_step(p, k.a, k.key);
 		p += 16;
 		n -= 16;
 	}
@@ -278,8 +305,14 @@ ics_hash(const void *data, size_t len, uint64_t seed)
 		t[0] = ics_load_tail(p, (uint32_t)n);
 	}
 	if (n != 0)
-		b = ics_hash_mix(t[0] ^ b, t[1] + seed);
-	return ics_hash_mix(a ^ len, b);
+		k.b = ics_hash_fold(t[0] ^ k.b, t[1] ^ k.key);
+	return ics_hash_mix(k.a ^ len, k.b);
+}
+
+static inline uint64_t
+ics_hash(const void *data, size_t len, uint64_t seed)
+{
+	return ics_hash_keyed(data, len, ics_hash_key(seed));
 }
 
 /* Numbers on the wire. */
