@@ -14,7 +14,7 @@
 #include <time.h>
 
 #define URGENT_BATCH 1024
-#define BULK_BATCH 512
+#define BULK_BATCH 128
 #define REQUESTS_BATCH 4
 #define TICK_MS 10
 /* Shortly after work more of it is likely, and a ring of urgent records is full after a millisecond of the worst. */
@@ -30,8 +30,8 @@
  * of messages would leave those threads to starve.
  */
 #define REALTIME_PRIORITY 1
-#define STRETCH_MS 10
-#define STRETCH_NAP_NS 1000000
+#define STRETCH_MS 2
+#define STRETCH_NAP_NS 200000
 
 static void
 feed(void *ctx, const struct ics_ring_item *items, unsigned n)
