@@ -14,6 +14,8 @@
 
 /* Half of a usual second-level cache, and more than the largest record. */
 #define BUF_LEN (512u << 10)
+/* Octets that are asked for ahead of a record: what fetches ahead by itself stops at each page. */
+#define AHEAD 768u
 /* libpcap takes no longer frames of these link types. */
 #define CAP_LEN_MAX 262144u
 
@@ -147,7 +149,7 @@ ics_walk_begin(struct walk *w, FILE *f, pcap_t *p, uint64_t begin)
 	if (!(w->ng ? begin_ng(w, begin, (uint64_t)start)
 		    : w->at == begin + FILE_HEADER_LEN && begin_classic(w, p, load32(magic))))
 		return false;
-	w->buf = malloc(BUF_LEN);
+	w->buf = malloc(BUF_LEN + AHEAD);
 	if (w->buf != NULL)
 		(void)posix_fadvise(w->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a wish */
 	return w->buf != NULL;
@@ -206,6 +208,7 @@ next_classic(struct walk *w, struct walk_record *out)
 	if (ics_unlikely(!need(w, RECORD_HEADER_LEN)))
 		return w->have == w->off && !w->failed ? WALK_END : WALK_ODD;
 	p = w->buf + w->off;
+	__builtin_prefetch(p + AHEAD);
 	frac = load32(p + 4);
 	out->s = load32(p);
 	out->ns = (uint64_t)frac * w->unit_ns;
@@ -234,6 +237,7 @@ next_ng(struct walk *w, struct walk_record *out)
 		if (ics_unlikely(len < BLOCK_MIN || len % 4 != 0 || !need(w, len)))
 			return WALK_ODD;
 		p = w->buf + w->off;
+		__builtin_prefetch(p + AHEAD);
 		if (ics_unlikely(load32(p + len - 4) != len || type == BLOCK_SECTION || type == BLOCK_INTERFACE ||
 				 type == BLOCK_PACKET_OLD || type == BLOCK_PACKET_SIMPLE))
 			return WALK_ODD;
