@@ -245,6 +245,8 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 			snapped += m[i]->data_len < m[i]->pkt_len;
 			continue;
 		}
+		/* One that is to be looked at has more of its kind behind it. */
+		rte_prefetch0((const uint8_t *)m[i + AHEAD < n ? i + AHEAD : i] + sizeof(*m[i]) + RTE_PKTMBUF_HEADROOM);
 		describe(m[i], &f);
 		ics_glance(conf, &f, true, g, left);
 	}
