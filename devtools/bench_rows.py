@@ -1,6 +1,7 @@
 """Scenarios of devtools/bench beyond the looped mixes: distinct messages, two workers, latency, and a gateway's last word inside a
 flood. Each returns rows for the JSON and lines for the table."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -109,39 +110,48 @@ def distinct(directory, rounds, rxonly):
 
 # ---- two workers ----
 
-def _packets_per_cpu_second(scope, seconds):
-    """Of all workers of a program, by the CPU time of their threads."""
-    first, cpu = scope.info(), CpuTime(scope.process.pid)
+def _packets_per_cpu_second(scopes, seconds):
+    """Of all workers of all programs, each program by the CPU time of its workers' threads; and what was dropped meanwhile."""
+    before = [(s.info(), CpuTime(s.process.pid)) for s in scopes]
     time.sleep(seconds)
-    last = scope.info()
-    n = len(scope.ask("/icmpscope/worker/list"))
-    return (last["frames"] - first["frames"]) / cpu.seconds(n), last["dropped"]
+    rate = dropped = 0
+    for s, (first, cpu) in zip(scopes, before):
+        last, took = s.info(), cpu.seconds(len(s.ask("/icmpscope/worker/list")))
+        rate += (last["frames"] - first["frames"]) / took
+        dropped += last["dropped"] - first["dropped"]
+    return rate, dropped
 
 
 def workers(directory, rounds, seconds, scope_class):
     """A port of its own for each worker. Of two CPUs the second worker takes the one of the control core, which sleeps. In turns: one
-    worker, two, one again; the machine's speed drifts, so one is the mean of before and after. ratio is the median round's; beside
-    it that of the best runs of each, which whoever shares the memory disturbed least."""
+    worker, two, two programs of one worker each, one worker again. ratio: two workers to the mean of one before and one after, for
+    the machine's speed drifts. ratio_programs: the same of two programs, which share nothing of ours: what the machine allows."""
     rows = []
     for mix in ("bulk", "nd_mix"):
         # No device is taken twice.
         shutil.copy(directory / f"{mix}.pcap", directory / f"{mix}-2.pcap")
         device, other = (f"pcap:{directory / mix}{n}.pcap,loop" for n in ("", "-2"))
-        found, runs, dropped = [], ([], []), 0
+        one, two = ["-p", device, "-w", str(WORKER_CPU)], ["-p", device, "-p", other, "-w", f"0,{WORKER_CPU}"]
+        apart = ["-p", other, "-w", "0"]
+        found, others, dropped = [], [], 0
         for _ in range(rounds):
             pps = []
-            for args in (["-p", device, "-w", "1"], ["-p", device, "-p", other, "-w", "0,1"], ["-p", device, "-w", "1"]):
-                with scope_class(*args) as scope:
+            for programs in ([one], [two], [one, apart], [one]):
+                with contextlib.ExitStack() as stack:
+                    scopes = [stack.enter_context(scope_class(*args)) for args in programs]
                     time.sleep(1)
-                    rate, lost = _packets_per_cpu_second(scope, seconds)
+                    beside = Beside(*(s.process.pid for s in scopes))
+                    beside.start()
+                    rate, lost = _packets_per_cpu_second(scopes, seconds)
+                    others.append(beside.others_percent())
                     pps.append(rate)
-                    runs[args[-1] == "0,1"].append(rate)
                     dropped += lost
-            one = (pps[0] + pps[2]) / 2
-            found.append((pps[1] / one, one, pps[1]))
-        ratio, one, two = sorted(found)[len(found) // 2]
-        rows.append({"mix": mix, "ratio": round(ratio, 2), "ratio_best": round(max(runs[1]) / max(runs[0]), 2),
-                     "one_mpps": round(one / 1e6, 2), "two_mpps": round(two / 1e6, 2), "dropped": dropped, "ratios": [round(f[0], 3) for f in found]})
+            mean = (pps[0] + pps[3]) / 2
+            found.append((pps[1] / mean, pps[2] / mean, mean, pps[1]))
+        ratio, programs, mean, both = (statistics.median(f[i] for f in found) for i in range(4))
+        rows.append({"mix": mix, "ratio": round(ratio, 2), "ratio_programs": round(programs, 2), "one_mpps": round(mean / 1e6, 2),
+                     "two_mpps": round(both / 1e6, 2), "dropped": dropped, "others_percent": max(others),
+                     "ratios": [[round(x, 3) for x in f[:2]] for f in found]})
     return rows
 
 
