@@ -25,7 +25,7 @@ logging: {{default-log-level: error, outputs: [{{console: {{enabled: yes}}}}]}}
 dpdk:
   eal-params:
     proc-type: primary
-    no-huge:
+    {memory}:
     no-pci:
     m: 512
     file-prefix: {prefix}
@@ -40,6 +40,37 @@ threading:
     - management-cpu-set: {{cpu: [0]}}
     - worker-cpu-set: {{cpu: [1], mode: exclusive}}
 """
+
+
+HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+HUGEPAGES_MB = 1280
+# Where all programs of a run have their packets: EAL's option. icmpscope takes hugepages where they are free.
+MEMORY = "no-huge"
+
+
+class Hugepages:
+    """Reserved for a run and given back; without, none may be free, or icmpscope would have what testpmd has not."""
+
+    def __init__(self, wanted):
+        global MEMORY
+        self.before = None
+        free = int((HUGEPAGES / "free_hugepages").read_text()) if HUGEPAGES.exists() else 0
+        if wanted and 2 * free < HUGEPAGES_MB:
+            self.before = (HUGEPAGES / "nr_hugepages").read_text()
+            (HUGEPAGES / "nr_hugepages").write_text(str(int(self.before) - free + HUGEPAGES_MB // 2))
+            free = int((HUGEPAGES / "free_hugepages").read_text())
+        if wanted and 2 * free < HUGEPAGES_MB:
+            self.give_back()
+            raise RuntimeError(f"the kernel has {2 * free} MB for hugepages and not {HUGEPAGES_MB}: restart it, or do without --hugepages")
+        if not wanted and free > 0:
+            raise RuntimeError(f"{2 * free} MB of hugepages are free: icmpscope would take them and testpmd not; give --hugepages, "
+                               "or set vm.nr_hugepages to 0")
+        MEMORY = "in-memory" if wanted else "no-huge"
+
+    def give_back(self):
+        if self.before is not None:
+            (HUGEPAGES / "nr_hugepages").write_text(self.before)
+            self.before = None
 
 
 class CpuTime:
@@ -73,7 +104,7 @@ class Testpmd:
     def __init__(self, directory, vdevs, args, lcores="0@0,1@1"):
         Testpmd.made += 1
         self.log = directory / f"testpmd{Testpmd.made}.log"
-        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, f"--{MEMORY}", "-m", "512", "--no-pci", "--no-telemetry",
                 "--file-prefix", f"icsb{os.getpid()}x{Testpmd.made}"]
         for v in vdevs:
             argv += ["--vdev", v]
@@ -140,9 +171,9 @@ def pcap_vdev(capture, n=0):
     return f"net_pcap{n},rx_pcap={capture},infinite_rx=1"
 
 
-def testpmd_rxonly(capture, seconds, directory):
+def testpmd_rxonly(capture, seconds, directory, mbufs=8192):
     """Packets a second that testpmd receives from a looped capture and does nothing with, and what it lost."""
-    pmd = Testpmd(directory, [pcap_vdev(capture)], ["--forward-mode=rxonly"])
+    pmd = Testpmd(directory, [pcap_vdev(capture)], ["--forward-mode=rxonly", f"--total-num-mbufs={mbufs}"])
     try:
         pmd.tell("start")
         time.sleep(1)
@@ -175,7 +206,7 @@ def suricata(capture, seconds):
     try:
         rules = [l for l in DECODER_RULES.read_text().splitlines() if "icmp" in l.lower() and not l.startswith("#")]
         (directory / "icmp.rules").write_text("\n".join(rules) + "\n")
-        (directory / "s.yaml").write_text(SURICATA_YAML.format(prefix=f"icss{os.getpid()}", capture=capture))
+        (directory / "s.yaml").write_text(SURICATA_YAML.format(memory=MEMORY, prefix=f"icss{os.getpid()}", capture=capture))
         log = directory / "log"
         with open(log, "wb") as out:
             p = subprocess.Popen(["suricata", "-c", str(directory / "s.yaml"), "--dpdk", "-S", str(directory / "icmp.rules"), "-l",
@@ -213,7 +244,7 @@ def _suricata_rate(p, directory, seconds, rules):
             raise RuntimeError("suricata ended:\n" + (directory / "log").read_text(errors="replace")[-2000:])
         rows = [r for r in _stats(directory) if r[1]["decoder"]["pkts"] > 0]
         # Its counters come once a second; between two of them, CPU time by CPU time.
-        if rows and (not seen or rows[-1][0] > seen[-1][0]):
+        if rows and (not seen or rows[-1][1]["decoder"]["pkts"] > seen[-1][1]):
             seen.append((rows[-1][0], rows[-1][1]["decoder"]["pkts"], cpu.seconds()))
         if len(seen) >= 2 + seconds:
             (_, n0, t0), (_, n1, t1) = seen[1], seen[-1]

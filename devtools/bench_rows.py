@@ -95,18 +95,19 @@ class Generator:
 
 # ---- all different, to a consumer that only counts ----
 
-def distinct(directory, rounds, rxonly):
-    """The worker and its rings, every message one of its own, the control core replaced by a loop that counts."""
+def distinct(directory, rounds, rxonly, hz):
+    """The worker and its rings, every message one of its own, the control core replaced by a loop that counts. ratio: to testpmd;
+    limit_cycles: receiving and freeing in the same process."""
     out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", str(rounds * 8), str(DISTINCT),
                           *(["huge"] if bench_peers.MEMORY == "in-memory" else [])],
                          capture_output=True, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
     rows = re.findall(r"^(receive|worker).*?([\d.]+) +([\d.]+) +([\d.]+)(?: +(\d+) +(\d+) +(\d+) +(\d+) +(\d+))?(.*)$", out.stdout, re.M)
     if len(rows) != 3:
         raise RuntimeError(f"icmpscope-bench-worker: {out.stderr[-1000:]}{out.stdout}")
-    pps = [r["pps"] for r in rxonly]
+    pps = statistics.median(r["pps"] for r in rxonly)
     _, best, median, _, frames, messages, delivered, records, dropped, rest = rows[2]
-    return {"mix": "distinct", "testpmd_mpps": round(statistics.median(pps) / 1e6, 2), "limit_cycles": float(rows[0][2]),
-            "cycles": float(median), "ratio": round(float(rows[0][2]) / float(median), 3), "messages": int(messages),
+    return {"mix": "distinct", "testpmd_mpps": round(pps / 1e6, 2), "testpmd_cycles": round(hz / pps, 1), "cycles": float(median),
+            "ratio": round(hz / float(median) / pps, 3), "limit_cycles": float(rows[0][2]), "messages": int(messages),
             "records": int(records), "dropped": int(dropped), "conserved": out.returncode == 0, "consumer": "counts"}
 
 

@@ -197,6 +197,15 @@ told_class(const struct ptype_map *ptypes, const struct rte_mbuf *m)
 	return ptype_class(ptypes, m->packet_type, m->data_len);
 }
 
+static inline uint64_t
+rearm_of(const struct rte_mbuf *m)
+{
+	uint64_t rearm;
+
+	memcpy(&rearm, &m->rearm_data, sizeof(rearm));
+	return rearm;
+}
+
 /* Looks at a burst while it is read. Not 0: there is an mbuf in it that is not whole, not in pool or not ours alone, and
  * nothing of this counts.
  */
@@ -204,22 +213,33 @@ static inline __attribute__((always_inline)) uint64_t
 glance_burst(const struct ics_glance_conf *conf, struct rte_mbuf **m, unsigned n, const struct rte_mempool *pool,
 	     struct ics_glance *g, struct ics_left *left)
 {
-	uint64_t unusual = 0, rearm;
+	struct ics_glance sums = {0}; /* nobody else's, so that they stay in registers */
+	uint64_t first = rearm_of(m[0]), unusual = (first & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct ics_frame f = {.stripped_tci = ICS_VLAN_NONE, .link = ICS_LINK_ETHERNET};
 		const struct rte_mbuf *later = m[i + AHEAD < n ? i + AHEAD : i];
+		uint64_t rearm = rearm_of(m[i]);
 
 		rte_prefetch0((const uint8_t *)later + sizeof(*later) + RTE_PKTMBUF_HEADROOM);
-		memcpy(&rearm, &m[i]->rearm_data, sizeof(rearm));
-		unusual |= ((rearm & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
+		/* All but data_off is as in the first: of one port they have it in common. */
+		unusual |= ((rearm ^ first) >> 16) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
 			   ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
 		f.data = (const uint8_t *)m[i]->buf_addr + (uint16_t)rearm;
 		f.cap_len = m[i]->data_len;
 		f.wire_len = m[i]->pkt_len;
-		ics_glance(conf, &f, true, g, left);
+		ics_glance(conf, &f, true, &sums, left);
 	}
+	*g = sums;
 	return unusual;
+}
+
+/* Where tunnels are looked into: a loop apart, so that the usual one need not ask. */
+static __attribute__((noinline)) uint64_t
+glance_tunnels(const struct ics_glance_conf *conf, struct rte_mbuf **m, unsigned n, struct ics_glance *g,
+	       struct ics_left *left)
+{
+	return glance_burst(conf, m, n, m[0]->pool, g, left);
 }
 
 /* The same where the NIC is believed and no sampler reads every header: frames that it settles are not touched. */
@@ -320,10 +340,14 @@ inspect_usual(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 	if (ics_unlikely(believes(w)) && inspect_told(w, m, n, ts_ns))
 		return true;
 	ics_inspect_begin(&w->inspect, ts_ns);
-	if (conf.recent != NULL) {
+	if (ics_unlikely(conf.tunnels)) {
+		unusual = glance_tunnels(&conf, m, n, &g, &left);
+	} else if (conf.recent != NULL) {
+		conf.tunnels = false;
 		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
 	} else {
 		conf.recent = NULL;
+		conf.tunnels = false;
 		unusual = glance_burst(&conf, m, n, m[0]->pool, &g, &left);
 	}
 	if (ics_unlikely(unusual != 0))
