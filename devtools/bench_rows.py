@@ -75,6 +75,10 @@ class Generator:
             raise RuntimeError(f"the generator ended: {self.process.stderr.read()[-1000:]}")
         return int(line.split()[1])
 
+    def go_on(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
     def trial(self, rate, seconds):
         self.process.stdin.write(f"{rate} {round(seconds * 1000)}\n")
         self.process.stdin.flush()
@@ -304,7 +308,8 @@ def latency(directory, scope_class):
 
 def last_word(directory, times, scope_class, known="named"):
     """RAs of invented routers as fast as the generator makes them, each with another source, and among them the gateway's own with
-    lifetime 0. known: the operator has named the gateway, or it is learned from one RA right before the flood."""
+    lifetime 0. known: the operator has named the gateway, or it is learned from one RA that was judged before
+    the flood begins."""
     from test_program import ra
     _write(directory / "forged.pcap", [ra(None, 0x2000 + i) for i in range(64)])
     _write(directory / "gateway.pcap", [ra(None, 1), ra(None, 1, lifetime=0)])
@@ -319,8 +324,12 @@ def last_word(directory, times, scope_class, known="named"):
         socket.unlink(missing_ok=True)
         try:
             with scope_class("-p", memif(socket, "server"), "-w", str(WORKER_CPU), *options) as scope:
-                gen = Generator(directory, socket, directory / "forged.pcap", seconds=1, distinct=1,
-                                probes=directory / "gateway.pcap", probe_ms=300)
+                hold = known == "learned"
+                gen = Generator(directory, socket, directory / "forged.pcap", stdin=hold, seconds=1, distinct=1,
+                                probes=directory / "gateway.pcap", probe_ms=300, hold=int(hold))
+                if hold:
+                    all_in(scope, 1)
+                    gen.go_on()
                 sent, full, took = gen.finish()
                 info = all_in(scope, sent)
                 x = losses(scope, info)

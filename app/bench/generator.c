@@ -3,6 +3,7 @@
  * time at which it was sent. What finds no room in the port is lost and counted, as on a wire, unless it is to be tried again.
  * With trials=1 it reads "RATE MILLISECONDS" from its standard input, line by line, and answers each when it is done; the shared
  * memory has been gone through once, slowly, before the first, so that no trial pays for pages that the kernel hands out.
+ * With hold=1 it waits for a line there after the first frame of the second capture.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -46,7 +47,7 @@ static struct rte_mbuf *ready[READY_MAX];
 static struct {
 	const char *probe;
 	uint64_t rate, seconds, probe_ms, ring_log;
-	bool distinct, retry, trials;
+	bool distinct, retry, trials, hold;
 } opt = {.seconds = 10, .ring_log = RING_LOG};
 static uint16_t port;
 static struct rte_mempool *pool;
@@ -228,7 +229,8 @@ send_probe(unsigned i)
 static bool
 run(uint64_t rate, uint64_t frames, uint64_t cycles)
 {
-	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), tsc = start, probe_at = start, allowed = 0, n = 0;
+	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), tsc = start, allowed = 0, n = 0;
+	uint64_t probe_at = start + (next_probe > 0 ? opt.probe_ms * hz / 1000 : 0);
 	uint64_t ring = 1u << opt.ring_log;
 	struct rte_mbuf *m[BURST];
 
@@ -264,7 +266,6 @@ run_and_tell(uint64_t rate, uint64_t cycles)
 {
 	uint64_t start = rte_rdtsc();
 
-	sent = lost = 0;
 	run(rate, UINT64_MAX, cycles);
 	printf("sent %" PRIu64 " lost %" PRIu64 " seconds %.6f\n", sent, lost,
 	       (double)(rte_rdtsc() - start) / (double)rte_get_tsc_hz());
@@ -282,8 +283,10 @@ run_trials(void)
 	opt.retry = false;
 	printf("warm %" PRIu64 "\n", sent);
 	fflush(stdout);
-	while (!atomic_load(&stop) && scanf("%" SCNu64 " %" SCNu64, &rate, &ms) == 2)
+	while (!atomic_load(&stop) && scanf("%" SCNu64 " %" SCNu64, &rate, &ms) == 2) {
+		sent = lost = 0;
 		run_and_tell(rate, ms * (rte_get_tsc_hz() / 1000));
+	}
 }
 
 static int
@@ -327,7 +330,7 @@ read_option(const char *arg)
 		{.name = "rate=", .number = &opt.rate},         {.name = "seconds=", .number = &opt.seconds},
 		{.name = "probe_ms=", .number = &opt.probe_ms}, {.name = "ring=", .number = &opt.ring_log},
 		{.name = "distinct=", .flag = &opt.distinct},   {.name = "retry=", .flag = &opt.retry},
-		{.name = "trials=", .flag = &opt.trials},
+		{.name = "trials=", .flag = &opt.trials},       {.name = "hold=", .flag = &opt.hold},
 	};
 
 	if (value == NULL)
@@ -362,7 +365,7 @@ main(int argc, char **argv)
 		good &= read_option(argv[i]);
 	if (!good) {
 		fprintf(stderr, "usage: icmpscope-bench-generator SOCKET CAPTURE [rate=PPS] [seconds=N] [distinct=1] "
-				"[retry=1] [probes=CAPTURE probe_ms=N] [ring=LOG2] [trials=1]\n");
+				"[retry=1] [probes=CAPTURE probe_ms=N] [ring=LOG2] [trials=1] [hold=1]\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);
@@ -377,6 +380,11 @@ main(int argc, char **argv)
 	rc = open_port();
 	if (rc != 0)
 		return die(argv[1], strerror(-rc));
+	/* Until whoever reads has taken note of the first. */
+	if (opt.hold && probes.n > 0) {
+		send_probe(next_probe++);
+		getchar();
+	}
 	if (opt.trials)
 		run_trials();
 	else
