@@ -19,7 +19,8 @@ STALL_SHARE = 0.002
 OTHERS_PERCENT = 4
 LINE_RATE = 15_500_000  # 10 Gb/s of frames of 64 octets are 14.88
 ATTEMPTS = 5
-CALM_WAIT_S = 20
+CALM_WAIT_S = 5
+BUDGET_S = 120  # of one search: after that nothing is tried again
 CALM_PERCENT = 8
 RESOLUTION = 0.02
 REACHED = 0.95
@@ -225,8 +226,8 @@ class Moved(Exception):
 class Trials:
     """One rig, trial after trial (RFC 2544 26.1): so many frames a second, and how many of them did not arrive."""
 
-    def __init__(self, rig, directory, mix):
-        self.rig, self.made, self.ns = rig, [], distance_ns()
+    def __init__(self, rig, directory, mix, until):
+        self.rig, self.made, self.until, self.ns = rig, [], until, distance_ns()
         self.gen = rig.sender = Generator(directory, rig.socket, directory / f"{mix}.pcap", last=True, stdin=True, trials=1, ring=RING_LOG)
         self.arrived = rig.receiver.frames(self.gen.warm())
         self.inside = rig.receiver.lost_inside()
@@ -244,14 +245,14 @@ class Trials:
              "others_percent": others, "conserved": self.rig.receiver.conserved()}
         self.made.append(t)
         t["ns"] = distance_ns()
-        if not same_distance(t["ns"], self.ns):
+        if not same_distance(t["ns"], self.ns) and time.monotonic() < self.until:
             raise Moved
         return t
 
     def run(self, rate, seconds):
         """A rate that loses has a second chance; more of them where the receiver did not have its CPU, or the sender its own."""
         fair = 0
-        for _ in range(ATTEMPTS):
+        for _ in range(ATTEMPTS if time.monotonic() < self.until else 1):
             t = self._once(rate, seconds)
             reached = t["pps"] > REACHED * rate
             fair += reached and not disturbed(t)
@@ -264,7 +265,7 @@ class Trials:
         """By halving, to RESOLUTION of the rate; what is received at more than anyone takes is the first bound."""
         t = self._once(0, SEARCH_S)
         for _ in range(ATTEMPTS):
-            if not disturbed(t):
+            if not disturbed(t) or time.monotonic() > self.until:
                 break
             wait_for_calm()
             t = self._once(0, SEARCH_S)
@@ -284,9 +285,10 @@ class Trials:
 
 def _search_one(receiver_class, directory, mix, scope_class):
     """From the start again, where the CPUs were moved meanwhile; the last time it is as it is."""
+    until = time.monotonic() + BUDGET_S
     for _ in range(ATTEMPTS):
         with Rig(receiver_class, directory, scope_class) as rig:
-            trials, best, line = Trials(rig, directory, mix), 0, None
+            trials, best, line = Trials(rig, directory, mix, until), 0, None
             try:
                 line = trials.run(LINE_RATE, 2 * SEARCH_S)
                 best = trials.search()
