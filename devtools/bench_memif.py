@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from bench_peers import CpuTime, Testpmd, pcap_vdev
-from bench_rows import WORKER_CPU, Beside, Generator, all_in, losses, memif, program
+from bench_rows import WORKER_CPU, Beside, Generator, all_in, distance_ns, losses, memif, program
 
 RING_LOG = 14  # slots in shared memory, as a power of two; the most that memif has
 # Of its time the receiver may wait for its CPU, in more than one piece: in one of a millisecond 16,384 slots are full at 14.88 Mpps.
@@ -26,11 +26,6 @@ RESOLUTION = 0.02
 REACHED = 0.95
 SEARCH_STEPS = 8
 SEARCH_S = 2
-
-
-def distance_ns():
-    """There and back of a line of cache between CPU 0 and CPU 1."""
-    return int(subprocess.run([program("icmpscope-bench-roundtrip")], capture_output=True, text=True, check=True).stdout)
 
 
 def disturbed(trial):

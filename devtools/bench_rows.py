@@ -99,20 +99,48 @@ class Generator:
 
 # ---- all different, to a consumer that only counts ----
 
-def distinct(directory, rounds, rxonly, hz):
-    """The worker and its rings, every message one of its own, the control core replaced by a loop that counts. ratio: to testpmd;
-    limit_cycles: receiving and freeing in the same process."""
-    out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", str(rounds * 8), str(DISTINCT),
+# Below, two CPUs have a cache in common. The host moves them now and then.
+NEAR_NS = 200
+
+
+def distance_ns():
+    """There and back of a line of cache between CPU 0 and CPU 1."""
+    return int(subprocess.run([program("icmpscope-bench-roundtrip")], capture_output=True, text=True, check=True).stdout)
+
+
+def _distinct_once(directory):
+    before = distance_ns()
+    out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", "16", str(DISTINCT),
                           *(["huge"] if bench_peers.MEMORY == "in-memory" else [])],
                          capture_output=True, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
     rows = re.findall(r"^(receive|worker).*?([\d.]+) +([\d.]+) +([\d.]+)(?: +(\d+) +(\d+) +(\d+) +(\d+) +(\d+))?(.*)$", out.stdout, re.M)
     if len(rows) != 3:
         raise RuntimeError(f"icmpscope-bench-worker: {out.stderr[-1000:]}{out.stdout}")
+    _, _, median, _, _, messages, _, _, dropped, _ = rows[2]
+    apart = {before <= NEAR_NS, distance_ns() <= NEAR_NS}
+    cpus = "moved" if len(apart) > 1 else "near" if True in apart else "far"
+    return {"cpus": cpus, "limit": float(rows[0][2]), "cycles": float(median), "messages": int(messages), "dropped": int(dropped),
+            "conserved": out.returncode == 0}
+
+
+def distinct(directory, rounds, rxonly, hz):
+    """The worker and its rings, every message one of its own, the control core replaced by a loop on the other CPU that counts: a
+    row for each distance that the CPUs had. ratio: to receiving and freeing in the same process, in turns (limit_cycles);
+    ratio_to_testpmd: to testpmd, before."""
     pps = statistics.median(r["pps"] for r in rxonly)
-    _, best, median, _, frames, messages, delivered, records, dropped, rest = rows[2]
-    return {"mix": "distinct", "testpmd_mpps": round(pps / 1e6, 2), "testpmd_cycles": round(hz / pps, 1), "cycles": float(median),
-            "ratio": round(hz / float(median) / pps, 3), "limit_cycles": float(rows[0][2]), "messages": int(messages),
-            "records": int(records), "dropped": int(dropped), "conserved": out.returncode == 0, "consumer": "counts"}
+    runs = [_distinct_once(directory) for _ in range(rounds)]
+    rows = []
+    for cpus in ("near", "far", "moved"):
+        some = [r for r in runs if r["cpus"] == cpus]
+        if some:
+            cycles = statistics.median(r["cycles"] for r in some)
+            rows.append({"mix": "distinct", "cpus": cpus, "runs": len(some), "testpmd_cycles": round(hz / pps, 1),
+                         "limit_cycles": statistics.median(r["limit"] for r in some), "cycles": cycles,
+                         "ratio": round(statistics.median(r["limit"] / r["cycles"] for r in some), 3),
+                         "ratio_to_testpmd": round(hz / cycles / pps, 3), "messages": sum(r["messages"] for r in some),
+                         "dropped": sum(r["dropped"] for r in some), "conserved": all(r["conserved"] for r in some),
+                         "consumer": "counts", "all": some})
+    return rows
 
 
 # ---- two workers ----
