@@ -121,7 +121,7 @@ make_keys(const struct ics_inspect *in, const struct ics_frame *f, unsigned n, s
 
 	for (unsigned i = 0; i < n; i++, f++) {
 		if (ics_unlikely(f->cap_len < 14 || f->link != ICS_LINK_ETHERNET))
-			key[i].hash = 0;
+			key[i] = (struct ics_fold_key){0};
 		else
 			key[i] = ics_fold_key(ics_hash_keyed(f->data + 14, f->cap_len - 14, with_macs(k, f->data)) | 1,
 					      f->cap_len, f->wire_len, ics_load_be16(f->data + 12), f->stripped_tci);
