@@ -6,6 +6,8 @@
 #include "../icmpscope/ptype.h"
 #include "../icmpscope/worker.h"
 
+#include "cpu.h"
+
 #include "ics_capture.h"
 
 #include <errno.h>
@@ -129,15 +131,6 @@ open_port(unsigned mbufs)
 	if (rc == 0 && rte_eth_add_rx_callback(port, 0, label, NULL) == NULL)
 		rc = -ENOTSUP;
 	return rc == 0 ? rte_eth_dev_start(port) : rc;
-}
-
-static uint64_t
-cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int

@@ -4,6 +4,8 @@
  */
 #include "../icmpscope/worker.h"
 
+#include "cpu.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -57,15 +59,6 @@ open_port(unsigned mbufs)
 	if (rc == 0)
 		rc = rte_eth_rx_queue_setup(port, 0, DESCRIPTORS, 0, NULL, pool);
 	return rc == 0 ? rte_eth_dev_start(port) : rc;
-}
-
-static uint64_t
-cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static double
@@ -271,8 +264,7 @@ main(int argc, char **argv)
 	if (argc < 2 || argc > 5 || (argc > 4 && !huge) || rounds == 0 || rounds > ICS_ARRAY_LEN(kinds[0].all) ||
 	    frames == 0) {
 		fprintf(stderr, "usage: icmpscope-bench-worker CAPTURE [ROUNDS [FRAMES IN IT [huge]]]   two CPUs, "
-				"root; huge: in "
-				"hugepages\n");
+				"root; huge: in hugepages\n");
 		return 2;
 	}
 	snprintf(prefix, sizeof(prefix), "--file-prefix=icsbenchw%d", getpid());

@@ -248,16 +248,15 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 	    struct ics_glance *g, struct ics_left *left)
 {
 	const struct rte_mempool *pool = m[0]->pool;
-	uint64_t unusual = 0, bytes = 0, rearm;
+	uint64_t unusual = 0, bytes = 0;
 	uint32_t ip4 = 0, ip6 = 0, snapped = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		enum ics_class class = told_class(ptypes, m[i]);
 		struct ics_frame f;
 
-		memcpy(&rearm, &m[i]->rearm_data, sizeof(rearm));
-		unusual |= ((rearm & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) | (m[i]->ol_flags & UNUSUAL_FLAGS) |
-			   ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
+		unusual |= ((rearm_of(m[i]) & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) |
+			   (m[i]->ol_flags & UNUSUAL_FLAGS) | ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
 		if (ics_likely(class != ICS_CLASS_COUNT)) {
 			ip4 += class == ICS_CLASS_ip4_other;
 			ip6 += class == ICS_CLASS_ip6_other;
@@ -328,7 +327,7 @@ believes(const struct worker *w)
 	return w->ptypes != NULL && !atomic_load_explicit(&w->ptypes->withdrawn, memory_order_relaxed);
 }
 
-/* False: nothing was done. Three loops, one with sampler. */
+/* False: nothing was done. A loop each for a NIC that is believed, for tunnels, with sampler and without. */
 static inline bool
 inspect_usual(struct worker *w, struct rte_mbuf **m, unsigned n, uint64_t ts_ns)
 {
