@@ -159,8 +159,12 @@ def test_a_refusal_is_seen(tmp_path):
     sethostname = 170
     with start(tmp_path) as scope:
         scope.may_be_refused = True
-        with Stopped(scope.process.pid) as control:
-            control.next_call(sethostname)
+
+        def is_led():
+            with Stopped(scope.process.pid) as control:
+                return control.next_call(sethostname)
+
+        lab.wait_for("the control thread is stopped in a system call", is_led)
         lab.wait_for("telemetry counts it", lambda: scope.info().get("sandbox_denied") == 1, 30)
         lab.wait_for("standard error names it", lambda: "refused the system call sethostname, 1 times" in scope.output(), 30)
         assert scope.info()["stalled"] == 0

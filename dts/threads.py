@@ -53,10 +53,13 @@ class Stopped:
         self._ptrace(PTRACE_DETACH)
 
     def next_call(self, number):
-        """Makes it do this system call, without arguments that matter, when it goes on. It must wait in another one now. x86-64."""
+        """Makes it do this system call, without arguments that matter, when it goes on; False where it was in none when it
+        was stopped, and so has no way to be led into one. x86-64."""
         regs = (ctypes.c_ulonglong * 27)()
         self._ptrace(PTRACE_GETREGS, regs)
         # r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip ...
-        assert regs[15] < 512, f"thread {self.tid} is in no system call"
+        if regs[15] >= 512:
+            return False
         regs[10], regs[14], regs[15], regs[16] = number, 0, ctypes.c_ulonglong(-1).value, regs[16] - 2
         self._ptrace(PTRACE_SETREGS, regs)
+        return True

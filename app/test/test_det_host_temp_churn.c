@@ -71,6 +71,31 @@ flapping_link(void **state)
 	rig_free(r);
 }
 
+/* A link that came up once and a host that goes on making addresses: the cable is not to blame. Where each time the link
+ * comes up has a few of its own, it is, however many come in the seconds after the first.
+ */
+static void
+many_after_one_solicitation(void **state)
+{
+	struct rig *r = new_rig(NULL);
+	char addr[64];
+	unsigned i;
+
+	feed_base(r, BASE_rs, T0);
+	for (i = 0; i < 9; i++)
+		take_address(r, MAC_H, random_address(1, i, addr), T0 + S + i * S / 2);
+	assert_finding(the_anomaly(r), TC, "rotation", "warn");
+	assert_int_equal(fact_value(the_anomaly(r), "after_solicitation"), 4);
+	for (unsigned up = 1; up < 3; up++) {
+		feed_base(r, BASE_rs, T0 + up * 60 * S);
+		for (unsigned k = 0; k < 4; k++)
+			take_address(r, MAC_H, random_address(1, i++, addr), T0 + up * 60 * S + (k + 1) * S);
+	}
+	assert_finding(the_anomaly(r), TC, "link_flap", "info");
+	assert_int_equal(fact_value(the_anomaly(r), "after_solicitation"), 12);
+	rig_free(r);
+}
+
 static void
 ordinary_life(void **state)
 {
@@ -159,9 +184,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(twelve_an_hour),         cmocka_unit_test(thirty_three_a_day),
-		cmocka_unit_test(flapping_link),          cmocka_unit_test(ordinary_life),
-		cmocka_unit_test(first_heard_is_not_new), cmocka_unit_test(is_capped),
+		cmocka_unit_test(twelve_an_hour), cmocka_unit_test(thirty_three_a_day),
+		cmocka_unit_test(flapping_link),  cmocka_unit_test(many_after_one_solicitation),
+		cmocka_unit_test(ordinary_life),  cmocka_unit_test(first_heard_is_not_new),
+		cmocka_unit_test(is_capped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,11 @@
 #define HOUR_NS (3600 * NS_PER_S)
 #define DAY_NS (86400 * NS_PER_S)
 #define CLEAR_NS (2 * HOUR_NS)
-/* A solicitation belongs to the addresses that are made within this time after it. */
+/* A solicitation belongs to the addresses that are made within this time after it, as many of them as a link that comes
+ * up makes in a prefix. Whoever makes more has another reason.
+ */
 #define RS_NS (10 * NS_PER_S)
+#define PER_LINK_UP 4
 #define RING (PER_DAY + 1)
 #define TRACKED_MAX 8192
 #define SHOWN 4
@@ -23,7 +26,8 @@
 struct arrivals {
 	uint64_t ts_ns[RING];
 	uint64_t after_rs, random; /* bits: with a solicitation before it; one that looks random */
-	uint32_t n, next;
+	uint64_t rs_ns;            /* the latest solicitation that had one after it, and how many it had */
+	uint32_t n, next, n_of_rs;
 };
 
 struct tracked {
@@ -84,10 +88,16 @@ nth_latest(const struct arrivals *in, unsigned n)
 }
 
 static void
-add(struct arrivals *in, uint64_t ts_ns, bool after_rs, bool random)
+add(struct arrivals *in, uint64_t ts_ns, uint64_t rs_ns, bool random)
 {
 	uint64_t bit = 1ull << in->next;
+	bool after_rs = false;
 
+	if (rs_ns != 0 && ts_ns < rs_ns + RS_NS) {
+		in->n_of_rs = rs_ns == in->rs_ns ? in->n_of_rs + 1 : 1;
+		in->rs_ns = rs_ns;
+		after_rs = in->n_of_rs <= PER_LINK_UP;
+	}
 	in->ts_ns[in->next] = ts_ns;
 	in->after_rs = (in->after_rs & ~bit) | (after_rs ? bit : 0);
 	in->random = (in->random & ~bit) | (random ? bit : 0);
@@ -240,22 +250,22 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	struct arrivals *in;
 	struct episode *e;
 	struct ics_ip key;
-	bool after_rs;
+	uint64_t rs_ns;
 
 	if (!is_arrival(d, msg, c))
 		return;
-	after_rs = c->host->last_rs_ns != 0 && msg->ts_ns < c->host->last_rs_ns + RS_NS;
+	rs_ns = c->host->last_rs_ns;
 	key = ics_episode_key_of_mac(&c->host->mac);
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &key);
 	if (e != NULL && memcmp(e->prefix, b->addr.b, 8) == 0) {
-		add(&e->in, msg->ts_ns, after_rs, b->iid == ICS_IID_TEMP);
+		add(&e->in, msg->ts_ns, rs_ns, b->iid == ICS_IID_TEMP);
 	} else {
 		struct count n;
 
 		in = tracked(s, b, &c->host->mac);
 		if (in == NULL)
 			return;
-		add(in, msg->ts_ns, after_rs, b->iid == ICS_IID_TEMP);
+		add(in, msg->ts_ns, rs_ns, b->iid == ICS_IID_TEMP);
 		n = look_back(in, msg->ts_ns);
 		if (e != NULL || !is_over(&n))
 			return;
