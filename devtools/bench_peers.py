@@ -97,15 +97,15 @@ class CpuTime:
 
 
 class Testpmd:
-    """testpmd told by its prompt. args: vdevs and what stands behind `--`; lcores: main and forwarding CPU."""
+    """testpmd told by its prompt. args: vdevs and what stands behind `--`; lcores: main and forwarding CPU; eal: more options of EAL."""
 
     made = 0
 
-    def __init__(self, directory, vdevs, args, lcores="0@0,1@1"):
+    def __init__(self, directory, vdevs, args, lcores="0@0,1@1", eal=()):
         Testpmd.made += 1
         self.log = directory / f"testpmd{Testpmd.made}.log"
         argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, f"--{MEMORY}", "-m", "512", "--no-pci", "--no-telemetry",
-                "--file-prefix", f"icsb{os.getpid()}x{Testpmd.made}"]
+                "--file-prefix", f"icsb{os.getpid()}x{Testpmd.made}", *eal]
         for v in vdevs:
             argv += ["--vdev", v]
         argv += ["--", "-i", "--total-num-mbufs=8192", "--burst=32", "--no-flush-rx", *args]

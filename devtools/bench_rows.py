@@ -29,9 +29,9 @@ def program(name):
     return Path(os.environ["ICMPSCOPE_BUILD"]) / "app/bench" / name
 
 
-def memif(socket, role, ring_log=11):
-    """The sender is the client: the shared memory is its own, and the ring as long as it says."""
-    return f"net_memif0,role={role},id=0,socket={socket},socket-abstract=no,rsize={ring_log}"
+def memif(socket, role, ring_log=11, zero_copy=False):
+    """The client's is the shared memory, and the ring as long as it says. With zero_copy that memory is its packet buffers."""
+    return f"net_memif0,role={role},id=0,socket={socket},socket-abstract=no,rsize={ring_log}" + ",zero-copy=yes" * zero_copy
 
 
 def losses(scope, info):

@@ -3,7 +3,8 @@
  * time at which it was sent. What finds no room in the port is lost and counted, as on a wire, unless it is to be tried again.
  * With trials=1 it reads "RATE MILLISECONDS" from its standard input, line by line, and answers each when it is done; the shared
  * memory has been gone through once, slowly, before the first, so that no trial pays for pages that the kernel hands out.
- * With hold=1 it waits for a line there after the first frame of the second capture.
+ * With hold=1 it waits for a line there after the first frame of the second capture. With server=1 the reader connects, and the
+ * shared memory is the reader's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -47,7 +48,7 @@ static struct rte_mbuf *ready[READY_MAX];
 static struct {
 	const char *probe;
 	uint64_t rate, seconds, probe_ms, ring_log;
-	bool distinct, retry, trials, hold;
+	bool distinct, retry, trials, hold, server;
 } opt = {.seconds = 10, .ring_log = RING_LOG};
 static uint16_t port;
 static struct rte_mempool *pool;
@@ -331,6 +332,7 @@ read_option(const char *arg)
 		{.name = "probe_ms=", .number = &opt.probe_ms}, {.name = "ring=", .number = &opt.ring_log},
 		{.name = "distinct=", .flag = &opt.distinct},   {.name = "retry=", .flag = &opt.retry},
 		{.name = "trials=", .flag = &opt.trials},       {.name = "hold=", .flag = &opt.hold},
+		{.name = "server=", .flag = &opt.server},
 	};
 
 	if (value == NULL)
@@ -365,7 +367,7 @@ main(int argc, char **argv)
 		good &= read_option(argv[i]);
 	if (!good) {
 		fprintf(stderr, "usage: icmpscope-bench-generator SOCKET CAPTURE [rate=PPS] [seconds=N] [distinct=1] "
-				"[retry=1] [probes=CAPTURE probe_ms=N] [ring=LOG2] [trials=1] [hold=1]\n");
+				"[retry=1] [probes=CAPTURE probe_ms=N] [ring=LOG2] [trials=1] [hold=1] [server=1]\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);
@@ -373,8 +375,8 @@ main(int argc, char **argv)
 	if (read_capture(argv[2], &load) != 0 || (opt.probe != NULL && read_capture(opt.probe, &probes) != 0))
 		return 1;
 	snprintf(prefix, sizeof(prefix), "--file-prefix=icsbenchg%d", getpid());
-	snprintf(vdev, sizeof(vdev), "--vdev=net_memif0,role=client,id=0,socket=%s,socket-abstract=no,rsize=%" PRIu64,
-		 argv[1], opt.ring_log);
+	snprintf(vdev, sizeof(vdev), "--vdev=net_memif0,role=%s,id=0,socket=%s,socket-abstract=no,rsize=%" PRIu64,
+		 opt.server ? "server" : "client", argv[1], opt.ring_log);
 	if (rte_eal_init((int)(sizeof(eal) / sizeof(eal[0])), eal) < 0)
 		return die("EAL", "does not start");
 	rc = open_port();

@@ -25,6 +25,9 @@
 /* Of an AF_PACKET slot not usable for the frame: tpacket2_hdr, sockaddr_ll, alignment. */
 #define PACKET_SLOT_OVERHEAD 128
 #define PACKET_SLOTS 4096
+/* Slots of memif's ring, as a power of two: without a word, and at most. */
+#define MEMIF_RING_LOG 10
+#define MEMIF_RING_LOG_MAX 14
 
 #define ALLOWED "a PCI address, an interface, xdp:INTERFACE, pcap:FILE[,loop] or a DPDK vdev (net_...) is"
 
@@ -236,6 +239,8 @@ parse_capture(struct device *d, unsigned index, const char *arg, char err[static
 		snprintf(err, DEVICE_ERR_LEN, "%s: no frame in it to play again and again", d->text);
 		return -ENODATA;
 	}
+	/* Every frame of a loop lies in a buffer of its own. */
+	d->held = loop ? (unsigned)d->frames : 0;
 	if (d->longest + HEADROOM > d->data_room)
 		d->data_room = d->longest + HEADROOM < DATA_ROOM_MAX ? d->longest + HEADROOM : DATA_ROOM_MAX;
 	if (d->snapped > 0)
@@ -246,6 +251,21 @@ parse_capture(struct device *d, unsigned index, const char *arg, char err[static
 	snprintf(d->name, sizeof(d->name), "net_pcap_p%u", index);
 	snprintf(d->eal, sizeof(d->eal), "%s,rx_pcap=%s%s", d->name, d->target, loop ? ",infinite_rx=1" : "");
 	return 0;
+}
+
+/* As a client with zero-copy memif lends the peer as many buffers as its ring has slots, and asks for all of them at once: with
+ * fewer in the pool nothing is ever received.
+ */
+static void
+lend_buffers(struct device *d)
+{
+	const char *rsize = strstr(d->text, ",rsize=");
+	unsigned long slots_log = rsize != NULL ? strtoul(rsize + 7, NULL, 10) : MEMIF_RING_LOG;
+
+	if (strncmp(d->name, "net_memif", 9) != 0 || strstr(d->text, ",zero-copy=yes") == NULL)
+		return;
+	d->shared_memory = true;
+	d->held = 1u << (slots_log < MEMIF_RING_LOG_MAX ? slots_log : MEMIF_RING_LOG_MAX);
 }
 
 static int
@@ -262,6 +282,7 @@ parse_vdev(struct device *d, char err[static DEVICE_ERR_LEN])
 	snprintf(d->name, sizeof(d->name), "%.*s", (int)len, d->text);
 	snprintf(d->target, sizeof(d->target), "%s", d->name);
 	snprintf(d->eal, sizeof(d->eal), "%s", d->text);
+	lend_buffers(d);
 	return 0;
 }
 

@@ -20,6 +20,8 @@ struct device {
 	char name[64];                   /* by which EAL knows it */
 	int node;
 	unsigned data_room; /* of packet buffers */
+	unsigned held;      /* buffers that the driver keeps for itself */
+	bool shared_memory; /* a peer reads and writes the buffers: they must lie in one file */
 	/* captures */
 	uint64_t frames, snapped;
 	uint32_t longest;

@@ -71,7 +71,7 @@ add_lcores(struct list *l, const struct plan *plan)
 static void
 compose(struct list *l, const struct args *a, const struct plan *plan, const struct device *d, unsigned n)
 {
-	bool pci = false;
+	bool pci = false, one_file = false;
 
 	add(l, "icmpscope");
 	add_lcores(l, plan);
@@ -88,10 +88,13 @@ compose(struct list *l, const struct args *a, const struct plan *plan, const str
 	}
 	for (unsigned i = 0; i < n; i++) {
 		pci |= d[i].kind == DEVICE_PCI;
+		one_file |= d[i].shared_memory;
 		add(l, d[i].kind == DEVICE_PCI ? "--allow=%s" : "--vdev=%s", d[i].eal);
 	}
 	if (!pci)
 		add(l, "--no-pci");
+	if (one_file)
+		add(l, "--single-file-segments");
 	/* Its news are for developers; its errors are passed on. */
 	add(l, "--log-level=*:error");
 	for (int i = 0; i < a->n_eal; i++)

@@ -148,8 +148,7 @@ describe_ports(void)
 			.node = d->node,
 			.max_queues = d->kind == DEVICE_PCI ? PLAN_WORKERS_MAX : 1,
 			.data_room = d->data_room,
-			/* The driver keeps every frame of a loop in a buffer of its own. */
-			.extra_mbufs = d->kind == DEVICE_LOOP ? (unsigned)d->frames : 0,
+			.extra_mbufs = d->held,
 		};
 	}
 	run.facts.n_ports = run.n_devices;
