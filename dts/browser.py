@@ -2,6 +2,7 @@
 no error on the console, and what axe-core finds wrong for people who do not see or point."""
 
 import base64
+import functools
 import json
 import os
 import shutil
@@ -96,8 +97,10 @@ class Browser:
                 for v in result["violations"] if v["impact"] in ("serious", "critical")]
 
 
+@functools.cache
 def axe_source(folder=None):
-    """axe-core's script from the npm registry, kept in a folder of the build; None and why not where there is none."""
+    """axe-core's script from the npm registry, kept in a folder of the build; None and why not where there is none. Asked for once
+    in a run: where there is no registry, that takes a while to say."""
     if folder is None:
         folder = Path(os.environ.get("ICMPSCOPE_BUILD", ROOT / "build")).resolve()
         folder = folder / "axe" if folder.is_dir() else Path(tempfile.gettempdir()) / "ics-axe"
@@ -107,8 +110,11 @@ def axe_source(folder=None):
             return None, "npm is not installed"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text(json.dumps({"private": True}))
-        r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"axe-core@{AXE_VERSION}"], cwd=folder,
-                           capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        try:
+            r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", f"axe-core@{AXE_VERSION}"],
+                               cwd=folder, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            return None, "npm does not end"
         if r.returncode != 0 or not path.exists():
             return None, f"npm could not install axe-core: {r.stderr[-300:]}"
     return path.read_text(), None

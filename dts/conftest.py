@@ -20,8 +20,19 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.get_closest_marker("live"):
+        # A browser takes its time as any daemon does.
+        if item.get_closest_marker("live") or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_runtest_setup(item):
+    """What a fixture of the module threw stays kept for all tests that ask for it later on (request.getfixturevalue): one that is
+    played again begins without, and so makes the fixture again."""
+    if getattr(item, "execution_count", 1) > 1:
+        for known in item.session._fixturemanager._arg2fixturedefs.values():
+            for f in known:
+                if getattr(f, "cached_result", None) is not None and f.cached_result[2] is not None:
+                    f.cached_result = None
 
 
 def is_again(request):

@@ -241,8 +241,8 @@ class Lab:
         return self.mine(HOST_GUA[name]) in addr.replace("1::ff", "1:0:0:ff") and not self.tentative(name) and self.default_route(name)
 
     def radvd_start(self, lifetime=RA_LIFETIME):
-        conf = self.dir / "radvd.conf"
-        conf.write_text(
+        conf = self.write(
+            "radvd.conf",
             "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;"
             f" AdvDefaultLifetime {lifetime}; AdvCurHopLimit 64; AdvLinkMTU 1500;"
             " prefix 2001:db8:1::/64 { AdvOnLink on; AdvAutonomous on;"
@@ -257,8 +257,9 @@ class Lab:
     def radvd_stop(self, sig=signal.SIGTERM):
         """SIGTERM: radvd says goodbye with Router Lifetime 0. SIGKILL: it just falls silent, children and all."""
         if sig == signal.SIGKILL:
-            self.kill_children(self.radvd)
-        self.stop(self.radvd, sig)
+            self.kill(self.radvd)
+        else:
+            self.stop(self.radvd, sig)
         self.radvd = None
 
     @contextlib.contextmanager
@@ -274,11 +275,23 @@ class Lab:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
+    def kill(self, p):
+        """With its children, and without time to say anything or to start others."""
+        p.send_signal(signal.SIGSTOP)
+        self.kill_children(p)
+        self.stop(p, signal.SIGKILL)
+
     def kill_children(self, p):
         children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
         if children.exists():
             for pid in children.read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
+
+    def write(self, name, text):
+        """A file of the lab, whole at any moment: who was told to read it again may do so only now."""
+        path = self.dir / name
+        (self.dir / f"{name}.new").write_text(text)
+        return (self.dir / f"{name}.new").replace(path)
 
     def ping(self, name, target, count=3, interval=0.2):
         """True when every echo request was answered."""

@@ -41,7 +41,7 @@ class Server:
     def stop(self, sig=signal.SIGTERM):
         if self.process is not None:
             self.process.send_signal(sig)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=60)
             self.process = None
 
     def url(self):
@@ -72,8 +72,11 @@ class Cluster:
         s = self.leader(stream)
         if s is None:
             return False
-        with Client(s.port) as c:
-            replicas = c.api(f"STREAM.INFO.{stream}")["cluster"].get("replicas", [])
+        try:
+            with Client(s.port) as c:
+                replicas = c.api(f"STREAM.INFO.{stream}").get("cluster", {}).get("replicas", [])
+        except (OSError, EOFError):
+            return False
         return len(replicas) == len(self.servers) - 1 and all(r["current"] and not r.get("lag") and not r.get("offline") for r in replicas)
 
     def leader(self, stream):

@@ -27,6 +27,7 @@ def incident1():
         while scope.info()["captures_unread"] or scope.info()["anomalies_opened"] < 2:
             assert time.monotonic() < end, scope.output()
             time.sleep(0.1)
+        scope.settled()
         yield scope
 
 

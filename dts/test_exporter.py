@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
+import lab
 import pytest
 from conftest import ROOT, VECTORS, program
 from scope import Scope
@@ -67,6 +68,7 @@ def scope():
         while s.info()["captures_unread"] or s.info()["anomalies_opened"] < 2:
             assert time.monotonic() < end, s.output()
             time.sleep(0.1)
+        s.settled()
         yield s
 
 
@@ -158,7 +160,7 @@ def test_away_and_back(tmp_path):
             with Scope("-p", f"pcap:{INCIDENT1}") as s:
                 link.unlink(missing_ok=True)
                 link.symlink_to(socket_of(s))
-                assert samples(get(url + "/metrics", OPENMETRICS)[2])[("icmpscope_up", ())] == 1
+                lab.wait_for("it is up", lambda: samples(get(url + "/metrics", OPENMETRICS)[2])[("icmpscope_up", ())] == 1)
             assert samples(get(url + "/metrics", OPENMETRICS)[2])[("icmpscope_up", ())] == 0
         assert get(url + "/healthz")[0] == 503
 

@@ -15,7 +15,8 @@ from test_fleet import ONE, STREAM, Exporter, Journal, assert_whole, ctl, export
 
 nats_jwt = pytest.importorskip("nats_jwt", reason="python3-cryptography is not installed (devtools/setup test)")
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")
+pytestmark = [pytest.mark.live,
+              pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")]
 
 LINES = 40
 

@@ -16,7 +16,8 @@ from test_fleet import STREAM, ctl, set_up, settings
 LONG = os.environ.get("ICMPSCOPE_LONG") == "1"
 TAPS, SITES, SECONDS, RATE, SILENT, SILENT_AT = (1000, 200, 300, 0.5, 50, 120) if LONG else (60, 12, 12, 1, 0, 6)
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")
+pytestmark = [pytest.mark.live,
+              pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")]
 
 
 def rss_mb(pid):
@@ -74,7 +75,7 @@ def test_many_appliances(tmp_path):
         version = [f for f in found["findings"] if f["kind"] == "version_silent"]
         assert [(f["key"], f["appliances"]) for f in version] == ([("0.9.9", SILENT)] if SILENT else [])
         assert {e["subject"].split(".")[1] for e in events_seen} == {"site-0006", "site-0007", "site-0008"}
-        with nats.Client(cluster.leader(STREAM).port) as c:
+        with nats.Client(lab.wait_for("a leader", lambda: cluster.leader(STREAM)).port) as c:
             info = c.api(f"STREAM.INFO.{STREAM}")["state"]
         assert info["messages"] >= out["events"] > 0
         print(json.dumps({k: v for k, v in out.items() if k not in ("truth", "silent")} |

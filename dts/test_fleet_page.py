@@ -16,7 +16,8 @@ from test_exporter import running
 from test_fleet import ONE, ctl, set_up, settings
 from test_page import MARKUP, clean, get, get_json, no_sideways, picture
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")
+pytestmark = [pytest.mark.live,
+              pytest.mark.skipif(not os.path.exists("/usr/sbin/nats-server"), reason="nats-server is not installed (devtools/setup test)")]
 
 # As docs/fleet.md has it.
 READER = """{ nkey: %s, permissions: {

@@ -1,6 +1,7 @@
 """The address history end to end: the reader or icmpscope fills it, icmpscopectl answers from it, and a disk that takes no
 more costs rows that are counted, nothing else."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,8 +10,8 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import time
 
+import lab
 import pytest
 from conftest import VECTORS, program
 from ctl import ctl
@@ -18,6 +19,7 @@ from scope import Scope
 
 INCIDENT1 = VECTORS / "incident1.pcap"
 HOST, MAC = "fe80::10", "00:00:5e:00:53:10"
+BINDINGS = 17  # that the capture tells of
 
 
 def rows(path, *query):
@@ -60,7 +62,7 @@ def test_reading_twice_changes_nothing(reader, history):
             return sorted(db.execute("SELECT addr, mac, vlan_outer, how, first, last FROM binding"))
 
     before = contents()
-    assert len(before) == 17
+    assert len(before) == BINDINGS
     reader.json("--history", history, INCIDENT1)
     assert contents() == before
 
@@ -127,15 +129,25 @@ def test_host_with_many_addresses_is_named(reader, tmp_path):
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the telemetry socket needs root")
 
 
+def bindings(path):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as db:
+        return db.execute("SELECT count(*) FROM binding").fetchone()[0]
+
+
+def wait_written(scope, path):
+    """/icmpscope/info once all that the capture tells is on file."""
+    lab.wait_for("the capture is read", lambda: "capture read" in scope.output())
+    scope.settled()
+    lab.wait_for("all of it is on file", lambda: scope.info()["history_queued"] == 0 and bindings(path) == BINDINGS)
+    return scope.info()
+
+
 @needs_root
 def test_icmpscope_fills_it(tmp_path):
     path = tmp_path / "history.db"
     with Scope("-p", f"pcap:{INCIDENT1}", "--set", f"history.file={path}") as scope:
-        scope.settled()
-        end = time.monotonic() + 10
-        while (info := scope.info())["history_queued"] > 0 or info["history_written"] == 0:
-            assert time.monotonic() < end, info
-            time.sleep(0.1)
+        info = wait_written(scope, path)
+        assert info["history_written"] > 0
         assert info["history"] == "on" and info["history_dropped"] == 0
         # While it runs and after it was killed: what is on file is on file.
         assert rows(path, HOST)[0]["mac"] == MAC
@@ -152,19 +164,14 @@ def test_icmpscope_killed(tmp_path):
     path = tmp_path / "history.db"
     scope = Scope("-p", f"pcap:{INCIDENT1}", "--set", f"history.file={path}")
     try:
-        scope.settled()
-        end = time.monotonic() + 10
-        while (info := scope.info())["history_queued"] > 0 or info["history_written"] == 0:
-            assert time.monotonic() < end, info
-            time.sleep(0.1)
-        time.sleep(0.5)
+        wait_written(scope, path)
         scope.process.send_signal(signal.SIGKILL)
         scope.process.wait(10)
     finally:
         scope.stop(check=False)
     assert rows(path, HOST)[0]["mac"] == MAC
     with sqlite3.connect(path) as db:
-        assert db.execute("SELECT count(*) FROM binding").fetchone() == (17,)
+        assert db.execute("SELECT count(*) FROM binding").fetchone() == (BINDINGS,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

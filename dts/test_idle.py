@@ -9,7 +9,7 @@ from scope import Scope
 from test_program import ra
 from wire import Wire
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the telemetry socket and kernel interfaces need root")
+pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="the telemetry socket and kernel interfaces need root")]
 
 
 @pytest.fixture(scope="module")

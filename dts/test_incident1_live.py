@@ -56,8 +56,7 @@ def routers(scope):
 
 
 def wait_anomaly(scope, name, timeout=10):
-    lab.wait_for(f"anomaly {name}", lambda: any(a["name"] == name for a in scope.anomalies()), timeout)
-    return [a for a in scope.anomalies() if a["name"] == name]
+    return lab.wait_for(f"anomaly {name}", lambda: [a for a in scope.anomalies() if a["name"] == name], timeout)
 
 
 def assert_saw_every_frame(net, scope, before):
@@ -136,10 +135,12 @@ def test_router_stops_forwarding(lan, device):
         assert all(map(lan.default_route, lab.HOSTS))
         lan.sysctl("rtr", net__ipv6__conf__all__forwarding=0, net__ipv6__conf__eth0__forwarding=0)
         senders = [lan.start("/usr/bin/python3", "-c", TRAFFIC, ns=name) for name in lab.HOSTS]
-        (a,) = wait_anomaly(scope, "router_flag_cleared", timeout=15)
+        wait_anomaly(scope, "router_flag_cleared", timeout=15)
         lab.wait_for("the hosts' kernels drop their gateway", lambda: not any(map(lan.default_route, lab.HOSTS)), 15)
         for p in senders:
             lan.stop(p)
+        # The tap's copy of what a host has acted on may still be in the kernel.
+        lab.wait_for("both are told", lambda: wait_anomaly(scope, "router_flag_cleared")[0]["evidence_victims"] >= len(lab.HOSTS))
         scope.settled()
         (a,) = wait_anomaly(scope, "router_flag_cleared")
         # The kernel says so to whoever probes, so each host's loss is its own: the router stays a default router in the model.
@@ -148,5 +149,7 @@ def test_router_stops_forwarding(lan, device):
         assert a["subject_mac"] == lab.ROUTER_MAC
         assert a["evidence_victims"] == len(lab.HOSTS)
         assert routers(scope)[lab.ROUTER_LL]["state"] == "default"
-        assert {x["name"] for x in scope.anomalies()} == {"router_flag_cleared"}
+        # On a slow machine that no advertisement comes any more is news before this is over; it is true, and information.
+        found = {(x["name"], x["severity"]) for x in scope.anomalies()} - {("router_expiring", "info")}
+        assert found == {("router_flag_cleared", a["severity"])}
         scope.assert_conservation(lost=0)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "devtools"))
 import bench_rows  # noqa: E402
 
 pytestmark = [
+    pytest.mark.live,
     pytest.mark.skipif(os.geteuid() != 0, reason="DPDK's processes need root here"),
     pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two CPUs are needed, one for each process"),
 ]

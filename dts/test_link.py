@@ -14,7 +14,7 @@ from test_program import ra
 from test_reload import addresses, asked
 from wire import Wire
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")]
 
 
 @pytest.fixture

@@ -243,7 +243,7 @@ def test_telegraf_example():
             for command in plugin["additional_commands"]:
                 name = command.split(",")[0]
                 assert name in known and len(name) < 56 and len(command) < 1024, command
-                reply = socket.ask(command)
+                reply = socket.ask_patiently(command)
                 assert isinstance(reply, dict) and reply and "error" not in reply, (command, reply)
                 assert socket.reply_len <= socket.hello["max_output_len"]
                 assert not [k for k, v in reply.items() if isinstance(v, (dict, list))], f"{command} is not flat"
@@ -261,7 +261,7 @@ class ExporterSocket:
         self.telemetry = telemetry
 
     def cmd(self, uri, arg=None):
-        return self.telemetry.ask(uri if arg is None else f"{uri},{arg}")
+        return self.telemetry.ask_patiently(uri if arg is None else f"{uri},{arg}")
 
 
 def test_dpdk_endpoint():

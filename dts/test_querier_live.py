@@ -57,12 +57,11 @@ def test_kernel_queriers(lan):
         lan.hosts_up()
         add_querier(lan, "q1", "02:00:00:00:00:71", "fe80::71")
         lab.wait_for("the querier is known", lambda: querier(scope, "fe80::71"), 30)
-        lab.wait_for("its interval is known", lambda: querier(scope, "fe80::71")["interval_ms"] != 0, 30)
+        # The kernel spreads nothing: its timer is exact to a second on a busy machine, and one late query is evened out by the next.
+        lab.wait_for("its interval is known", lambda: abs(querier(scope, "fe80::71")["interval_ms"] - INTERVAL_S * 1000) < 2000, 30)
         q = querier(scope, "fe80::71")
         assert (q["mac"], q["version"], q["in_charge"]) == ("02:00:00:00:00:71", 2, 1)
         assert (q["qqi_s"], q["mrd_ms"], q["rv"]) == (INTERVAL_S, 1000, 2)
-        # The kernel spreads nothing: its timer is exact to a second on a busy machine.
-        assert abs(q["interval_ms"] - INTERVAL_S * 1000) < 2000
         segment = scope.ask("/icmpscope/segment/info,0")
         assert (segment["querier"], segment["mld_version"]) == ("fe80::71", 2)
         assert 7000 <= segment["mali_ms"] < 20000
@@ -87,7 +86,7 @@ def test_kernel_queriers(lan):
         # And goes: the first comes back after its timeout.
         lan.run("ip", "-n", lan.ns("q2"), "link", "set", "br1", "down")
         wait_for(scope, "mld_querier_change", "takeover", 60)
-        assert querier(scope, "fe80::71")["in_charge"] == 1
+        lab.wait_for("it leads again", lambda: querier(scope, "fe80::71")["in_charge"] == 1)
         scope.assert_conservation()
 
 

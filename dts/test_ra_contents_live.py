@@ -15,7 +15,8 @@ PREFIX = "2001:db8:1::/64"
 
 
 def config(net, hop_limit=64, valid=86400, preferred=14400, rdnss="2001:db8:1::53"):
-    (net.dir / "radvd.conf").write_text(
+    net.write(
+        "radvd.conf",
         "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 1800;"
         f" AdvCurHopLimit {hop_limit}; AdvLinkMTU 1500;"
         f" prefix {PREFIX} {{ AdvValidLifetime {valid}; AdvPreferredLifetime {preferred}; }};"

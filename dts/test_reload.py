@@ -166,6 +166,7 @@ def test_limits_of_the_journal(tmp_path, wire):
         assert sorted(p.name for p in tmp_path.glob("journal.json*")) == ["journal.json", "journal.json.1"]
 
 
+@pytest.mark.live
 def test_under_load_nothing_is_lost(tmp_path, wire):
     """Forty times the settings change while messages come."""
     texts = ["[detect]\nlearn_s = 0\nproxies = 00:00:5e:00:53:01\ngateways = fe80::1\n",

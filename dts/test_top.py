@@ -12,7 +12,7 @@ from ctl import ctl
 from scope import Scope
 
 INCIDENT1 = VECTORS / "incident1.pcap"
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")]
 
 
 def socket_of(scope):

@@ -11,6 +11,7 @@ LIBC.ptrace.restype = ctypes.c_long
 PTRACE_GETREGS, PTRACE_SETREGS = 12, 13
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
+WAITING = {7, 35, 230, 232, 271, 281}  # poll, nanosleep, clock_nanosleep, epoll_wait, ppoll, epoll_pwait
 
 
 def statuses(pid):
@@ -53,12 +54,12 @@ class Stopped:
         self._ptrace(PTRACE_DETACH)
 
     def next_call(self, number):
-        """Makes it do this system call, without arguments that matter, when it goes on; False where it was in none when it
-        was stopped, and so has no way to be led into one. x86-64."""
+        """Makes it do this system call, without arguments that matter, when it goes on; False where it did not sleep or wait
+        for messages when it was stopped: only what comes of those calls may be lost. x86-64."""
         regs = (ctypes.c_ulonglong * 27)()
         self._ptrace(PTRACE_GETREGS, regs)
         # r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip ...
-        if regs[15] >= 512:
+        if regs[15] not in WAITING:
             return False
         regs[10], regs[14], regs[15], regs[16] = number, 0, ctypes.c_ulonglong(-1).value, regs[16] - 2
         self._ptrace(PTRACE_SETREGS, regs)

@@ -230,8 +230,12 @@ look(struct watchdog *w, uint64_t now)
 {
 	uint64_t gap = now - w->last_ns;
 
-	if (gap >= PAUSE_NS)
+	if (gap >= PAUSE_NS) {
 		tell_pause(w, to_ms(gap));
+		/* Who is slow to turn afterwards has stood still since then, not since before. */
+		for (unsigned i = 0; i < w->n_watched; i++)
+			w->watched[i].seen_ns += gap - LATE_NS;
+	}
 	if (gap > LATE_NS)
 		gap = LATE_NS;
 	for (unsigned i = 0; i < w->n_watched && !atomic_load_explicit(w->ending, memory_order_relaxed); i++)
