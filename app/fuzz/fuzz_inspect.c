@@ -237,7 +237,7 @@ check_conservation(const struct ics_inspect *in, const struct sink *s, uint64_t 
 		   "control messages do not add up");
 	FUZZ_CHECK(sum(c->dropped_class, ICS_CLASS_COUNT) == dropped, "drops by class");
 	if (in->sink.push != NULL)
-		FUZZ_CHECK(ics_count_get(&c->delivered) == s->messages && dropped == s->refused, "the sink saw others");
+		FUZZ_CHECK(ics_count_get(&c->delivered) == s->messages && dropped <= s->refused, "the sink saw others");
 }
 
 int

@@ -26,9 +26,15 @@ key_of(uint64_t hash)
 	return ics_fold_key(ics_hash_mix(hash, 42), 90, 90, 0x86dd, ICS_VLAN_NONE);
 }
 
+/* What a new message pushed out. */
+struct pushed_out {
+	bool valid;
+	struct ics_fold_out out;
+};
+
 /* One message as the fast half offers it; returns how many messages go out with it, 0 when it waits. */
 static uint64_t
-offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum ics_lane lane, struct ics_fold_out *ev)
+offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum ics_lane lane, struct pushed_out *ev)
 {
 	struct ics_record r = record(key->hash, ts_ns);
 	struct ics_fold_hit hit;
@@ -47,7 +53,9 @@ offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum i
 	case ICS_FOLD_MISS:
 		break;
 	}
-	ics_fold_insert(f, key, &r, lane, ev);
+	ev->valid = ics_fold_take(f, hit.slot, &ev->out);
+	assert_true(!ev->valid || ev->out.slot == hit.slot);
+	ics_fold_insert(f, hit.slot, key, &r, lane);
 	return 1;
 }
 
@@ -55,7 +63,7 @@ offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum i
 static uint64_t
 storm(struct ics_fold *f, unsigned n, enum ics_lane lane, unsigned *records)
 {
-	struct ics_fold_out ev;
+	struct pushed_out ev;
 	uint64_t out = 0;
 
 	*records = 0;
@@ -100,7 +108,8 @@ test_a_storm_tells_of_itself(void **state)
 {
 	struct ics_fold *f = ics_fold_init(NULL);
 	struct ics_fold_key k = key_of(3), few = key_of(4);
-	struct ics_fold_out ev, out[4];
+	struct ics_fold_out out[4];
+	struct pushed_out ev;
 	uint64_t now = 1000 * MS, sent = 0;
 
 	for (unsigned i = 0; i < 4; i++)
@@ -148,7 +157,7 @@ test_another_frame_or_window_is_another_message(void **state)
 {
 	struct ics_fold_key k = key_of(5), other[ICS_FOLD_WAYS];
 	struct ics_fold *f = ics_fold_init(NULL);
-	struct ics_fold_out ev;
+	struct pushed_out ev;
 
 	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++)
 		other[i] = k;
@@ -158,20 +167,125 @@ test_another_frame_or_window_is_another_message(void **state)
 	other[3] = ics_fold_key(k.hash, 90, 91, 0x86dd, ICS_VLAN_NONE);
 	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 1);
 	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 0);
-	/* one set: the last of them pushes out the oldest, whose waiting copy comes out first */
+	/* one set: the last of them pushes out who came once, and last */
 	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++) {
 		assert_int_equal(offer(f, &other[i], 2 + i, ICS_LANE_BULK, &ev), 1);
-		assert_int_equal(ev.valid, i == ICS_FOLD_WAYS - 1);
+		assert_false(ev.valid);
 	}
-	assert_int_equal(ev.rec.repeats, 0);
-	assert_int_equal(ev.lane, ICS_LANE_BULK);
 	assert_int_equal(offer(f, &other[3], 6, ICS_LANE_BULK, &ev), 0);
-	assert_int_equal(offer(f, &k, 7, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &k, 7, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &other[0], 8, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &other[2], 9, ICS_LANE_BULK, &ev), 1);
 	assert_false(ev.valid);
+	/* a window later nobody stays: who has been silent for longest goes, and what waited comes out first */
+	for (unsigned i = 0; i < 2; i++) {
+		other[i] = ics_fold_key(k.hash, 60 + i, 90, 0x86dd, ICS_VLAN_NONE);
+		assert_int_equal(offer(f, &other[i], 9 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
+		assert_int_equal(ev.valid, i == 1);
+	}
+	assert_int_equal(ev.out.rec.repeats, 0);
+	assert_int_equal(ev.out.rec.ts_ns, 6);
+	assert_int_equal(ev.out.lane, ICS_LANE_BULK);
 	/* its own slot again, once the window is over */
-	assert_int_equal(offer(f, &k, 7 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
-	assert_false(ev.valid);
-	assert_int_equal(offer(f, &other[3], 8, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &k, 10 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
+	assert_true(ev.valid);
+	assert_int_equal(ev.out.rec.repeats, 1);
+	assert_int_equal(ev.out.rec.ts_ns, 7);
+	assert_int_equal(offer(f, &k, 11 + 1000 * MS, ICS_LANE_BULK, &ev), 0);
+	ics_fold_free(f);
+}
+
+/* Keys whose first set is the same, and whose second is, or not. */
+static struct ics_fold_key
+key_in(unsigned n, unsigned first, unsigned second)
+{
+	uint64_t hash = (uint64_t)second * ICS_FOLD_WAYS << 44 | (uint64_t)first * ICS_FOLD_WAYS << 32 | (n + 1);
+
+	return ics_fold_key(hash, 90, 90, 0x86dd, ICS_VLAN_NONE);
+}
+
+/* Nine that take turns in one set: four in it, four in another, and one without a place that pushes out others. */
+static void
+test_messages_that_repeat_find_a_second_set(void **state)
+{
+	static const struct {
+		unsigned messages, second, again; /* again: records of the last turn */
+	} rows[] = {{4, 0, 0}, {5, 1, 0}, {8, 1, 0}, {9, 1, 1}, {5, 0, 1}};
+
+	for (unsigned row = 0; row < ICS_ARRAY_LEN(rows); row++) {
+		struct ics_fold *f = ics_fold_init(NULL);
+		struct pushed_out ev;
+		unsigned out = 0;
+		uint64_t in = 0, sent = 0;
+
+		for (unsigned turn = 0; turn < 9; turn++) {
+			out = 0;
+			for (unsigned i = 0; i < rows[row].messages; i++) {
+				struct ics_fold_key k = key_in(i, 7, 7 + rows[row].second * 16);
+				uint64_t n = offer(f, &k, 1000 + 100 * turn + i, ICS_LANE_BULK, &ev);
+
+				in++;
+				sent += n + (ev.valid ? 1 + (uint64_t)ev.out.rec.repeats : 0);
+				out += n != 0;
+				assert_int_equal(in, sent + ics_fold_pending(f));
+			}
+		}
+		if (rows[row].again == 0)
+			assert_int_equal(out, 0);
+		else
+			assert_true(out > 0);
+		ics_fold_free(f);
+	}
+}
+
+/* A sink that is full for a while: what it refuses waits and goes with the next copy, with its times. */
+static void
+test_what_is_refused_waits_again(void **state)
+{
+	struct ics_fold *f = ics_fold_init(NULL);
+	struct ics_fold_key k = key_of(6);
+	struct ics_fold_out out;
+	struct ics_fold_hit hit;
+	struct pushed_out ev;
+	uint64_t now = 1000 * MS;
+
+	assert_int_equal(offer(f, &k, now, ICS_LANE_URGENT, &ev), 1);
+	/* the second copy is refused; the third takes it along */
+	assert_int_equal(ics_fold_look(f, &k, now += MS, &hit), ICS_FOLD_SEND);
+	assert_true(ics_fold_give_back(f, hit.slot, ics_fold_record(f, &hit)));
+	assert_int_equal(ics_fold_pending(f), 1);
+	assert_int_equal(offer(f, &k, now += MS, ICS_LANE_URGENT, &ev), 2);
+	assert_int_equal(ics_fold_pending(f), 0);
+	for (unsigned i = 3; i < 12; i++)
+		offer(f, &k, now += MS, ICS_LANE_URGENT, &ev);
+	assert_int_equal(ics_fold_pending(f), 2);
+	/* a sweep's record is refused: all of it goes with the next copy, which has not long to wait */
+	assert_int_equal(ics_fold_sweep(f, now + 200 * MS, &out, 1), 1);
+	assert_int_equal(out.rec.min_gap_ns, MS);
+	assert_true(ics_fold_give_back(f, out.slot, &out.rec));
+	assert_int_equal(ics_fold_pending(f), 2);
+	assert_int_equal(ics_fold_sweep(f, now + 200 * MS, &out, 1), 0);
+	assert_int_equal(offer(f, &k, now += 200 * MS, ICS_LANE_URGENT, &ev), 3);
+	/* the first of a new window is refused: the next begins no other, and takes it along; the shortest gap stays */
+	assert_int_equal(ics_fold_look(f, &k, now += 1000 * MS, &hit), ICS_FOLD_MISS);
+	assert_true(hit.again);
+	assert_false(ics_fold_take(f, hit.slot, &out));
+	assert_true(ics_fold_wait(f, hit.slot, now, ICS_LANE_RESERVED));
+	assert_int_equal(ics_fold_pending(f), 1);
+	assert_int_equal(ics_fold_sweep(f, now + 999 * MS, &out, 1), 0);
+	assert_int_equal(offer(f, &k, now + 10 * MS, ICS_LANE_RESERVED, &ev), 2);
+	assert_int_equal(ics_fold_look(f, &k, now + 11 * MS, &hit), ICS_FOLD_SEND);
+	assert_int_equal(hit.lane, ICS_LANE_RESERVED);
+	assert_true(ics_fold_give_back(f, hit.slot, ics_fold_record(f, &hit)));
+	assert_int_equal(ics_fold_sweep(f, now + 1000 * MS, &out, 1), 1);
+	assert_int_equal(out.rec.min_gap_ns, MS);
+	/* a sink that never takes anything: so many wait, and no more */
+	out.rec.repeats = ICS_FOLD_WAITING_MAX - 1;
+	assert_true(ics_fold_give_back(f, out.slot, &out.rec));
+	assert_false(ics_fold_wait(f, out.slot, now + 2000 * MS, ICS_LANE_URGENT));
+	out.rec.repeats = UINT32_MAX;
+	assert_false(ics_fold_give_back(f, out.slot, &out.rec));
+	assert_int_equal(ics_fold_pending(f), ICS_FOLD_WAITING_MAX);
 	ics_fold_free(f);
 }
 
@@ -180,18 +294,19 @@ static void
 test_every_copy_is_delivered_once(void **state)
 {
 	struct ics_fold *f = ics_fold_init(NULL);
-	struct ics_fold_out ev, out[16];
+	struct ics_fold_out out[16];
+	struct pushed_out ev;
 	uint64_t in = 0, sent = 0, now = 0;
 	unsigned n;
 
 	srand(2);
 	for (unsigned i = 0; i < 200000; i++) {
-		struct ics_fold_key k = key_of((uint64_t)(rand() % 3000) + 1);
+		struct ics_fold_key k = key_of((uint64_t)(rand() % 6000) + 1);
 
 		in++;
 		sent += offer(f, &k, now += (uint64_t)(rand() % 100000), (enum ics_lane)(rand() % 3), &ev);
 		if (ev.valid)
-			sent += 1 + ev.rec.repeats;
+			sent += 1 + ev.out.rec.repeats;
 		if (rand() % 50 == 0) {
 			n = ics_fold_sweep(f, now, out, 16);
 			while (n > 0)
@@ -211,7 +326,7 @@ static void
 test_caller_may_bring_the_memory(void **state)
 {
 	void *mem = aligned_alloc(64, ics_fold_size());
-	struct ics_fold_out ev;
+	struct pushed_out ev;
 	struct ics_fold_key k = key_of(9);
 
 	memset(mem, 0, ics_fold_size());
@@ -259,6 +374,8 @@ main(void)
 		cmocka_unit_test(test_a_storm_tells_of_itself),
 		cmocka_unit_test(test_first_urgent_copies_are_not_folded),
 		cmocka_unit_test(test_another_frame_or_window_is_another_message),
+		cmocka_unit_test(test_messages_that_repeat_find_a_second_set),
+		cmocka_unit_test(test_what_is_refused_waits_again),
 		cmocka_unit_test(test_every_copy_is_delivered_once),
 		cmocka_unit_test(test_caller_may_bring_the_memory),
 		cmocka_unit_test(test_known_routers_are_found_up_to_the_cap),

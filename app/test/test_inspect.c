@@ -19,9 +19,11 @@
 #define ALL_NODES "ff020000000000000000000000000001"
 #define HOST "fe800000000000000000000000000010"
 #define RA ETHER "86dd" IP6("0010", "3a", ALL_NODES) "86000000400007080000000000000000"
+#define RA_LAST ETHER "86dd" IP6("0010", "3a", ALL_NODES) "86000000400000000000000000000000"
 #define NA_R0 ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8800000020000000fe800000000000000000000000000001"
 #define NA_OTHER ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8800000020000000fe800000000000000000000000000077"
 #define NS ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe800000000000000000000000000001"
+#define NS_TARGET ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe80000000000000000000000000"
 #define QUERY ETHER "86dd" IP6("0018", "3a", ALL_NODES) "82000000271000000000000000000000000000000000000000000000"
 #define PTB ETHER "86dd" IP6("0008", "3a", HOST) "0200000000000500"
 #define ECHO ETHER "86dd" IP6("0008", "3a", HOST) "8000000000000000"
@@ -30,9 +32,10 @@
 
 struct sent {
 	unsigned n, limit;
+	bool only_reserved;
 	enum ics_lane lane;
 	struct ics_record rec;
-	uint64_t messages;
+	uint64_t messages, advertisements;
 };
 
 static int
@@ -40,13 +43,14 @@ take(void *ctx, enum ics_lane lane, const struct ics_record *rec, const uint8_t 
 {
 	struct sent *s = ctx;
 
-	if (s->n >= s->limit)
+	if (s->n >= s->limit || (s->only_reserved && lane != ICS_LANE_RESERVED))
 		return -ENOSPC;
 	assert_true(frame != NULL || rec->cap_len == 0);
 	s->n++;
 	s->lane = lane;
 	s->rec = *rec;
 	s->messages += 1 + (uint64_t)rec->repeats;
+	s->advertisements += rec->class == ICS_CLASS_nd_ra ? 1 + (uint64_t)rec->repeats : 0;
 	return 0;
 }
 
@@ -218,6 +222,140 @@ test_folded_copies_are_conserved(void **state)
 	free(r);
 }
 
+static uint64_t
+dropped(const struct rig *r)
+{
+	return ics_count_get(&r->c.dropped[ICS_DROP_URGENT_FULL]) + ics_count_get(&r->c.dropped[ICS_DROP_BULK_FULL]);
+}
+
+/* A ring that is full for a while, under messages that repeat: once they were told nothing is lost. */
+static void
+test_copies_wait_while_the_ring_is_full(void **state)
+{
+	static const char *const messages[] = {RA, NS, QUERY, PTB, NA_OTHER};
+	const uint64_t gap = 90000000; /* the 10th copy, windows, storms, sweeps all fall into it */
+	struct rig *r = rig_new();
+	uint64_t now = 1000000000, n = 0, waiting, delivered;
+
+	r->in.fold = ics_fold_init(NULL);
+	for (unsigned i = 0; i < 296; i++, now += gap) {
+		for (unsigned k = 0; k < ICS_ARRAY_LEN(messages); k++, n++)
+			feed(r, messages[k], now + k);
+		if (i % 7 == 0)
+			ics_inspect_idle(&r->in, now + 10);
+		check_conservation(r);
+		r->sent.limit = i % 50 >= 10 ? r->sent.n : UINT32_MAX;
+	}
+	assert_int_equal(dropped(r), 0);
+	assert_int_equal(ics_count_get(&r->c.control), n);
+	waiting = ics_fold_pending(r->in.fold);
+	assert_true(waiting >= 35 * 5);
+	/* the next copy takes all of them along, one record each */
+	r->sent.limit = UINT32_MAX;
+	r->sent.n = 0;
+	memset(&r->c.records, 0, sizeof(r->c.records));
+	delivered = r->sent.messages;
+	for (unsigned k = 0; k < ICS_ARRAY_LEN(messages); k++, n++) {
+		feed(r, messages[k], now + k);
+		assert_true(r->sent.rec.cap_len > 0);
+		assert_true(r->sent.rec.repeats >= 35);
+	}
+	assert_int_equal(r->sent.n, 5);
+	assert_int_equal(ics_fold_pending(r->in.fold), 0);
+	assert_int_equal(r->sent.messages, delivered + 5 + waiting);
+	assert_int_equal(r->sent.messages, n);
+	check_conservation(r);
+	/* what nobody takes to the end is lost, and counted */
+	r->sent.limit = 0;
+	feed(r, RA, now += 10);
+	feed(r, NS, now);
+	ics_inspect_idle(&r->in, UINT64_MAX);
+	assert_int_equal(dropped(r), 2);
+	assert_int_equal(ics_fold_pending(r->in.fold), 0);
+	check_conservation(r);
+	ics_fold_free(r->in.fold);
+	free(r);
+}
+
+/* Nobody was told of them: each copy is tried as the first, and lost when it is refused. */
+static void
+test_a_message_that_was_never_taken_is_new(void **state)
+{
+	const uint8_t router[16] = {0xfe, 0x80, [15] = 1};
+	struct rig *r = rig_new();
+
+	r->in.fold = ics_fold_init(NULL);
+	r->sent.limit = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		feed(r, NS, 100 + i);
+		feed(r, RA, 100 + i);
+	}
+	assert_int_equal(dropped(r), 10);
+	assert_int_equal(ics_fold_pending(r->in.fold), 0);
+	check_conservation(r);
+	r->sent.limit = UINT32_MAX;
+	feed(r, NS, 200);
+	assert_int_equal(r->sent.n, 1);
+	assert_int_equal(r->sent.rec.repeats, 0);
+	assert_true(r->sent.rec.cap_len > 0);
+	/* the reserved way is open: another message of a router that has become known goes at once */
+	feed(r, RA, 300);
+	r->sent.only_reserved = true;
+	r->in.known = &r->known;
+	ics_known_insert(&r->known, ics_known_hash(&r->known, 3, ICS_VLAN_NONE, ICS_VLAN_NONE, router));
+	feed(r, RA, 400);
+	assert_int_equal(r->sent.messages, 2);
+	assert_int_equal(ics_fold_pending(r->in.fold), 1);
+	feed(r, RA_LAST, 500);
+	assert_int_equal(r->sent.messages, 3);
+	assert_int_equal(r->sent.lane, ICS_LANE_RESERVED);
+	assert_int_equal(dropped(r), 10);
+	check_conservation(r);
+	ics_fold_free(r->in.fold);
+	free(r);
+}
+
+/* All slots that a message may be in hold copies that are refused: they stay, and it goes without one. */
+static void
+test_copies_that_are_refused_keep_their_slots(void **state)
+{
+	const uint8_t router[16] = {0xfe, 0x80, [15] = 1};
+	struct rig *r = rig_new();
+	char text[512];
+	uint64_t before;
+
+	r->in.fold = ics_fold_init(NULL);
+	for (unsigned twice = 0; twice < 2; twice++) {
+		for (unsigned i = 0; i < 4 * ICS_FOLD_SLOTS; i++) {
+			snprintf(text, sizeof(text), NS_TARGET "%04x", i);
+			feed(r, text, 1000);
+			feed(r, text, 1000);
+		}
+	}
+	assert_true(ics_fold_pending(r->in.fold) > ICS_FOLD_SLOTS / 2);
+	check_conservation(r);
+	before = ics_fold_pending(r->in.fold);
+	r->sent.only_reserved = true;
+	for (unsigned i = 0; i < 2000; i++) {
+		if (i == 1000) { /* now they are taken themselves */
+			r->in.known = &r->known;
+			ics_known_insert(&r->known, ics_known_hash(&r->known, 3, ICS_VLAN_NONE, ICS_VLAN_NONE, router));
+		}
+		snprintf(text, sizeof(text), RA "%04x", i);
+		feed(r, text, 5000000000);
+	}
+	assert_int_equal(ics_fold_pending(r->in.fold), before);
+	assert_int_equal(dropped(r), 1000);
+	check_conservation(r);
+	r->sent.only_reserved = false;
+	ics_inspect_idle(&r->in, UINT64_MAX);
+	assert_int_equal(r->sent.advertisements, 1000);
+	assert_int_equal(ics_fold_pending(r->in.fold), 0);
+	check_conservation(r);
+	ics_fold_free(r->in.fold);
+	free(r);
+}
+
 /* More messages than the cache has slots, twice each: what it pushes out is handed over first. */
 static void
 test_a_full_cache_loses_nothing(void **state)
@@ -227,9 +365,7 @@ test_a_full_cache_loses_nothing(void **state)
 
 	r->in.fold = ics_fold_init(NULL);
 	for (unsigned i = 0; i < 4 * ICS_FOLD_SLOTS; i++) {
-		snprintf(text, sizeof(text),
-			 ETHER "86dd" IP6("0018", "3a", ALL_NODES) "8700000000000000fe80000000000000000000000000%04x",
-			 i);
+		snprintf(text, sizeof(text), NS_TARGET "%04x", i);
 		feed(r, text, 1000 + i);
 		feed(r, text, 1000 + i);
 	}
@@ -471,6 +607,9 @@ main(void)
 		cmocka_unit_test(test_lanes),
 		cmocka_unit_test(test_every_drop_is_counted_by_cause_and_class),
 		cmocka_unit_test(test_folded_copies_are_conserved),
+		cmocka_unit_test(test_copies_wait_while_the_ring_is_full),
+		cmocka_unit_test(test_a_message_that_was_never_taken_is_new),
+		cmocka_unit_test(test_copies_that_are_refused_keep_their_slots),
 		cmocka_unit_test(test_a_full_cache_loses_nothing),
 		cmocka_unit_test(test_without_a_sink_it_only_counts),
 		cmocka_unit_test(test_what_the_frame_hash_covers),

@@ -1,4 +1,4 @@
-/* The repeat cache: four-way; a slot is a line, all that a further copy touches, and its record another. See
+/* The repeat cache: sets of four; a slot is a line, all that a further copy touches, and its record another. See
  * ics_fold.h for the contract. A slot lives for one window, counted from its first copy. Called by ics_inspect.
  */
 #include "ics_fold.h"
@@ -70,34 +70,60 @@ ics_fold_pending(const struct ics_fold *f)
 	return f->pending;
 }
 
-static inline struct ics_record *
-record_of(struct ics_fold *f, const struct slot *s)
+bool
+ics_fold_take(struct ics_fold *f, uint32_t slot, struct ics_fold_out *out)
 {
-	return &f->rec[s - f->slot];
-}
+	struct slot *s = &f->slot[slot];
 
-/* Makes of the waiting copies of a slot a record without frame. */
-static void
-take_copies(struct ics_fold *f, struct slot *s, struct ics_record *rec)
-{
-	ics_record_copy(rec, record_of(f, s));
-	rec->ts_ns = s->last_ns;
-	rec->repeats = s->pending - 1;
-	rec->cap_len = 0;
-	rec->flags |= ICS_REC_COPIES;
-	rec->min_gap_ns = s->gap_ns;
+	if (s->pending == 0)
+		return false;
+	ics_record_copy(&out->rec, &f->rec[slot]);
+	out->rec.ts_ns = s->last_ns;
+	out->rec.repeats = s->pending - 1;
+	out->rec.cap_len = 0;
+	out->rec.flags |= ICS_REC_COPIES;
+	out->rec.min_gap_ns = s->gap_ns;
+	out->lane = (enum ics_lane)s->lane;
+	out->slot = slot;
 	s->gap_ns = UINT32_MAX;
 	f->pending -= s->pending;
 	f->live--;
 	s->pending = 0;
+	return true;
 }
 
-static void
-flush(struct ics_fold *f, struct slot *s, struct ics_fold_out *out)
+static bool
+wait_again(struct ics_fold *f, struct slot *s, uint64_t messages)
 {
-	take_copies(f, s, &out->rec);
-	out->lane = (enum ics_lane)s->lane;
-	out->valid = true;
+	s->next = s->count + 1;
+	if (s->pending + messages > ICS_FOLD_WAITING_MAX)
+		return false;
+	f->live += s->pending == 0;
+	f->pending += messages;
+	s->pending += (uint32_t)messages;
+	return true;
+}
+
+bool
+ics_fold_give_back(struct ics_fold *f, uint32_t slot, const struct ics_record *rec)
+{
+	struct slot *s = &f->slot[slot];
+
+	if (rec->flags & ICS_REC_COPIES)
+		s->gap_ns = rec->min_gap_ns;
+	return wait_again(f, s, 1 + (uint64_t)rec->repeats);
+}
+
+bool
+ics_fold_wait(struct ics_fold *f, uint32_t slot, uint64_t ts_ns, enum ics_lane lane)
+{
+	struct slot *s = &f->slot[slot];
+
+	s->lane = (uint8_t)lane;
+	s->count = 1;
+	s->first_ns = s->last_ns = ts_ns;
+	s->due_ns = ts_ns + ICS_FOLD_WINDOW_NS;
+	return wait_again(f, s, 1);
 }
 
 static bool
@@ -146,16 +172,65 @@ ics_fold_record(const struct ics_fold *f, const struct ics_fold_hit *hit)
 	return &f->rec[hit->slot];
 }
 
-/* In another than its first slot, or ICS_FOLD_SLOTS. */
-static uint32_t
-look_on(const struct ics_fold *f, const struct ics_fold_key *key)
-{
-	uint32_t slot = key->slot;
+/* Who gives way, the lowest first: a free slot; of those whose window is over, who was silent for longest; of messages that came
+ * once, the latest, so that a flood of them passes through one way and the others can show that they repeat; and of
+ * those that repeat, who was silent for longest.
+ */
+#define RANK_ONCE (1ull << 62)
+#define RANK_REPEATS (1ull << 63)
 
-	for (unsigned i = 1; i < ICS_FOLD_WAYS; i++)
-		if (is_same(&f->slot[slot = next_way(slot)], key))
-			return slot;
-	return ICS_FOLD_SLOTS;
+static inline uint64_t
+rank(const struct slot *s, uint64_t ts_ns)
+{
+	if (s->count == 0 || ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
+		return s->last_ns;
+	return s->count == 1 ? RANK_REPEATS - 1 - s->last_ns : RANK_REPEATS | s->last_ns;
+}
+
+/* One set, looked through from slot on. */
+struct search {
+	uint32_t found; /* the message's slot, or ICS_FOLD_SLOTS */
+	uint32_t yields;
+	uint64_t rank; /* of that */
+	unsigned repeat;
+};
+
+static inline struct search
+search_set(const struct ics_fold *f, const struct ics_fold_key *key, uint32_t slot, uint64_t ts_ns)
+{
+	struct search r = {.found = ICS_FOLD_SLOTS, .rank = UINT64_MAX};
+
+	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++, slot = next_way(slot)) {
+		uint64_t now = rank(&f->slot[slot], ts_ns);
+
+		if (is_same(&f->slot[slot], key))
+			r.found = slot;
+		r.repeat += now >= RANK_REPEATS;
+		if (now < r.rank) {
+			r.rank = now;
+			r.yields = slot;
+		}
+	}
+	return r;
+}
+
+/* A message that is not in its first slot: where it is, or would go. Where all others of its set repeat it may be in a second
+ * set: five that take turns in four ways would push each other out each time.
+ */
+static __attribute__((noinline)) bool
+search(const struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, uint32_t *slot)
+{
+	struct search first = search_set(f, key, key->slot, ts_ns), second;
+
+	*slot = first.found != ICS_FOLD_SLOTS ? first.found : first.yields;
+	if (ics_likely(first.found != ICS_FOLD_SLOTS || first.repeat < ICS_FOLD_WAYS - 1))
+		return first.found != ICS_FOLD_SLOTS;
+	second = search_set(f, key, (uint32_t)(key->hash >> 44) % ICS_FOLD_SLOTS, ts_ns);
+	if (second.found != ICS_FOLD_SLOTS)
+		*slot = second.found;
+	else if (second.rank < first.rank)
+		*slot = second.yields;
+	return second.found != ICS_FOLD_SLOTS;
 }
 
 enum ics_fold_verdict
@@ -165,16 +240,20 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 	struct slot *s = &f->slot[slot];
 	uint64_t gap;
 
+	hit->slot = slot;
 	if (ics_unlikely(!is_same(s, key))) {
-		slot = look_on(f, key);
-		f->missing = slot == ICS_FOLD_SLOTS;
-		if (f->missing)
+		f->missing = !search(f, key, ts_ns, &hit->slot);
+		if (f->missing) {
+			hit->again = false;
 			return ICS_FOLD_MISS;
+		}
+		slot = hit->slot;
 		s = &f->slot[slot];
 	}
-	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
+	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS) {
+		hit->again = true;
 		return ICS_FOLD_MISS;
-	hit->slot = slot;
+	}
 	hit->lane = (enum ics_lane)s->lane;
 	hit->class = s->class;
 	hit->encap = s->encap;
@@ -200,25 +279,11 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 }
 
 void
-ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec, enum ics_lane lane,
-		struct ics_fold_out *evicted)
+ics_fold_insert(struct ics_fold *f, uint32_t slot, const struct ics_fold_key *key, const struct ics_record *rec,
+		enum ics_lane lane)
 {
-	uint32_t slot = key->slot;
-	struct slot *s = &f->slot[slot], *t;
+	struct slot *s = &f->slot[slot];
 
-	/* Its own slot, whose window is over; else a free one, else the one that was silent for longest. */
-	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++, slot = next_way(slot)) {
-		t = &f->slot[slot];
-		if (t->hash == 0 || is_same(t, key)) {
-			s = t;
-			break;
-		}
-		if (t->last_ns < s->last_ns)
-			s = t;
-	}
-	evicted->valid = false;
-	if (s->pending != 0)
-		flush(f, s, evicted);
 	s->hash = key->hash;
 	s->len = key->len;
 	s->kind = key->kind;
@@ -231,7 +296,7 @@ ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct
 	s->class = rec->class;
 	s->encap = rec->encap;
 	s->has_reasons = !ics_reasons_empty(&rec->reasons);
-	ics_record_copy(record_of(f, s), rec);
+	ics_record_copy(&f->rec[slot], rec);
 }
 
 unsigned
@@ -240,14 +305,15 @@ ics_fold_sweep(struct ics_fold *f, uint64_t now_ns, struct ics_fold_out *out, un
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ICS_FOLD_SLOTS && n < max && f->live != 0; i++) {
-		struct slot *s = &f->slot[f->sweep_at++ % ICS_FOLD_SLOTS];
+		uint32_t slot = f->sweep_at++ % ICS_FOLD_SLOTS;
+		struct slot *s = &f->slot[slot];
 
 		if (s->pending == 0)
 			continue;
 		if (now_ns < s->due_ns)
 			continue;
 		s->due_ns = now_ns + ICS_FOLD_STORM_NS;
-		flush(f, s, &out[n++]);
+		ics_fold_take(f, slot, &out[n++]);
 	}
 	return n;
 }

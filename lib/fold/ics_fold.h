@@ -2,7 +2,7 @@
  * once (of urgent messages the first few, so that a short exchange keeps its order), then the 5th, 10th, 100th
  * and 1000th; what lies between rides on the next of them as repeats, or on a record of its own when the window
  * closes. From the 10th copy on such a record goes every 100 ms too (when the worker sweeps): how a storm grows is
- * seen while it does. Nothing is lost: every copy is delivered in a count.
+ * seen while it does. Nothing is lost: every copy is delivered in a count, and what the sink refuses waits again.
  */
 #ifndef ICS_FOLD_H
 #define ICS_FOLD_H
@@ -10,9 +10,11 @@
 #include "ics_record.h"
 
 #define ICS_FOLD_SLOTS 4096
-#define ICS_FOLD_WAYS 4 /* slots that a message may be in */
+#define ICS_FOLD_WAYS 4 /* slots of a set; while all of them hold messages that repeat, others go to a second set */
 #define ICS_FOLD_WINDOW_NS 1000000000ull
 #define ICS_FOLD_URGENT_FREE 8
+/* So many messages at most wait in a slot because the sink refuses them. */
+#define ICS_FOLD_WAITING_MAX (1u << 30)
 /* Copies that tell early whether others repeat too, before the 10th makes a storm of it. */
 #define ICS_FOLD_EARLY 5
 /* So many copies in a window are a storm, of which copies are told as often as this. */
@@ -48,35 +50,45 @@ ics_fold_key(uint64_t hash, uint32_t cap_len, uint32_t wire_len, uint16_t type, 
 }
 
 enum ics_fold_verdict {
-	ICS_FOLD_MISS, /* a new message: decode it, then ics_fold_insert() */
+	ICS_FOLD_MISS, /* a new message, or its window is over: decode it, then ics_fold_take() and ics_fold_insert() */
 	ICS_FOLD_WAIT, /* a copy; counted in the slot */
 	ICS_FOLD_SEND, /* a copy whose turn it is: send its record, which holds its time and the copies that waited */
 };
 
-/* What a copy has in common with the first. */
 struct ics_fold_hit {
-	uint32_t slot;
+	uint32_t slot; /* MISS: where it would go */
+	bool again;    /* MISS: it is there already, and its window is over */
+	/* what a copy has in common with the first; not filled with MISS */
+	bool has_reasons;
 	enum ics_lane lane;
 	uint8_t class, encap; /* as in the record */
-	bool has_reasons;
 };
 
 /* Fetches the slot that a look, or an insertion, will want. */
 void ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key);
-/* *hit is filled unless the verdict is MISS. */
 enum ics_fold_verdict ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns,
 				    struct ics_fold_hit *hit);
 /* What was found; good until the next call. */
 const struct ics_record *ics_fold_record(const struct ics_fold *f, const struct ics_fold_hit *hit);
 
-/* Remembers a new message. A slot that it pushes out is flushed into *evicted (valid tells). */
+/* Copies that were waiting in a slot, as a record without frame. */
 struct ics_fold_out {
-	struct ics_record rec; /* a record without frame for copies that were waiting */
-	bool valid;
+	struct ics_record rec;
 	enum ics_lane lane;
+	uint32_t slot;
 };
-void ics_fold_insert(struct ics_fold *f, const struct ics_fold_key *key, const struct ics_record *rec,
-		     enum ics_lane lane, struct ics_fold_out *evicted);
+/* False: none wait there. */
+bool ics_fold_take(struct ics_fold *f, uint32_t slot, struct ics_fold_out *out);
+/* The sink refused a record of the message in that slot, of which it had one before: what the record stands for waits there
+ * again, and goes with the next copy. False: too many wait already.
+ */
+bool ics_fold_give_back(struct ics_fold *f, uint32_t slot, const struct ics_record *rec);
+/* Likewise for the first copy of a new window (MISS, again). */
+bool ics_fold_wait(struct ics_fold *f, uint32_t slot, uint64_t ts_ns, enum ics_lane lane);
+
+/* Remembers a message that the sink has taken, in a slot where none wait. */
+void ics_fold_insert(struct ics_fold *f, uint32_t slot, const struct ics_fold_key *key, const struct ics_record *rec,
+		     enum ics_lane lane);
 
 /* Empties at most max slots whose window is over at now_ns, or where a storm is due, or every slot that has copies
  * waiting when now_ns is UINT64_MAX. Returns how many out[] were filled. Call it when idle and once in a while.

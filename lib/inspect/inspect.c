@@ -35,17 +35,35 @@ count_drop(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *
 	ics_count_add(&in->counters->dropped_class[rec->class], messages);
 }
 
+/* False: refused. */
+static bool
+push(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
+{
+	if (ics_unlikely(in->sink.push(in->sink.ctx, lane, rec, frame) != 0))
+		return false;
+	ics_count_add(&in->counters->records, 1);
+	ics_count_add(&in->counters->delivered, 1 + (uint64_t)rec->repeats);
+	return true;
+}
+
 static void
 hand_over(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame)
 {
-	if (in->in_order)
-		lane = ICS_LANE_BULK;
-	if (ics_unlikely(in->sink.push(in->sink.ctx, lane, rec, frame) != 0)) {
+	if (ics_unlikely(!push(in, lane, rec, frame)))
 		count_drop(in, lane, rec);
-		return;
-	}
-	ics_count_add(&in->counters->records, 1);
-	ics_count_add(&in->counters->delivered, 1 + (uint64_t)rec->repeats);
+}
+
+/* Copies of a message in the repeat cache. False: refused, and they wait there again. */
+static bool
+hand_over_copies(struct ics_inspect *in, uint32_t slot, enum ics_lane lane, const struct ics_record *rec,
+		 const uint8_t *frame)
+{
+	if (ics_likely(push(in, lane, rec, frame)))
+		return true;
+	if (ics_fold_give_back(in->fold, slot, rec))
+		return false;
+	count_drop(in, lane, rec);
+	return true;
 }
 
 /* Behind the last push of a burst. */
@@ -183,8 +201,29 @@ count_class(struct ics_counters *c, uint8_t class, uint8_t encap)
 			ics_count_add(&c->encap[n], 1);
 }
 
+/* Hands over what is not a copy, or the first copy of a new window, and remembers what was taken. A message that nobody has
+ * taken yet is not in the cache: the next copy is as new as the first. What waits in its slot goes before it, and
+ * as long as that is refused it keeps the slot.
+ */
 static void
-inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, uint64_t ts_ns)
+hand_over_new(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame,
+	      const struct ics_fold_key *key, const struct ics_fold_hit *hit)
+{
+	struct ics_fold_out waiting;
+	bool has_slot = !ics_fold_take(in->fold, hit->slot, &waiting) ||
+			hand_over_copies(in, hit->slot, waiting.lane, &waiting.rec, NULL);
+
+	if ((has_slot || !hit->again) && ics_likely(push(in, lane, rec, frame))) {
+		if (ics_likely(has_slot))
+			ics_fold_insert(in->fold, hit->slot, key, rec, lane);
+	} else if (!hit->again || !ics_fold_wait(in->fold, hit->slot, rec->ts_ns, lane)) {
+		count_drop(in, lane, rec);
+	}
+}
+
+static void
+inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key,
+	    const struct ics_fold_hit *hit, uint64_t ts_ns)
 {
 	struct ics_pkt pkt;
 	struct ics_record rec;
@@ -209,15 +248,11 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 		return;
 	}
 	build_record(in, f, &pkt, key, ts_ns, &rec);
-	lane = lane_of(in, &pkt);
-	if (key->hash != 0) {
-		struct ics_fold_out evicted;
-
-		ics_fold_insert(in->fold, key, &rec, lane, &evicted);
-		if (ics_unlikely(evicted.valid))
-			hand_over(in, evicted.lane, &evicted.rec, NULL);
-	}
-	hand_over(in, lane, &rec, f->data);
+	lane = in->in_order ? ICS_LANE_BULK : lane_of(in, &pkt);
+	if (key->hash != 0)
+		hand_over_new(in, lane, &rec, f->data, key, hit);
+	else
+		hand_over(in, lane, &rec, f->data);
 }
 
 /* A copy of a message in the repeat cache is counted from there; anything else is looked at. Returns how many copies it was
@@ -233,7 +268,7 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics
 	if (ics_likely(key->hash != 0))
 		verdict = ics_fold_look(in->fold, key, ts_ns, &hit);
 	if (verdict == ICS_FOLD_MISS) {
-		inspect_new(in, f, key, ts_ns);
+		inspect_new(in, f, key, &hit, ts_ns);
 		return 0;
 	}
 	count_class(in->counters, hit.class, hit.encap & 0x1f);
@@ -241,21 +276,27 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics
 		ICS_REASONS_FOREACH(n, &ics_fold_record(in->fold, &hit)->reasons)
 			ics_count_reason_copy(in->counters, n, ts_ns);
 	if (ics_unlikely(verdict == ICS_FOLD_SEND))
-		hand_over(in, hit.lane, ics_fold_record(in->fold, &hit), f->data);
+		hand_over_copies(in, hit.slot, hit.lane, ics_fold_record(in->fold, &hit), f->data);
 	return 1;
 }
 
+/* What is refused goes with a later sweep; of the last one, it is lost. */
 static void
 sweep(struct ics_inspect *in, uint64_t ts_ns)
 {
-	struct ics_fold_out out[SWEEP_MAX];
+	struct ics_fold_out out[SWEEP_MAX], *o;
+	bool taken = true;
 	unsigned n;
 
 	do {
 		n = ics_fold_sweep(in->fold, ts_ns, out, SWEEP_MAX);
-		for (unsigned i = 0; i < n; i++)
-			hand_over(in, out[i].lane, &out[i].rec, NULL);
-	} while (n == SWEEP_MAX);
+		for (o = out; o < out + n; o++) {
+			if (ts_ns == UINT64_MAX)
+				hand_over(in, o->lane, &o->rec, NULL);
+			else
+				taken &= hand_over_copies(in, o->slot, o->lane, &o->rec, NULL);
+		}
+	} while (n == SWEEP_MAX && taken);
 }
 
 void
