@@ -529,8 +529,8 @@ worker_run(void *worker)
 	while (!is_stopping(w)) {
 		n = rte_eth_rx_burst(w->port_id, w->queue, m, WORKER_BURST);
 		tsc = rte_rdtsc();
-		/* The time since the last reading went into the last burst and this poll. */
-		*(before > 0 ? &t.busy_tsc : &t.idle_tsc) += tsc - last;
+		/* The time since the last reading went into the last burst, if there was one, and this poll. */
+		*(before > 0 || n > 0 ? &t.busy_tsc : &t.idle_tsc) += tsc - last;
 		last = tsc;
 		before = n;
 		t.polls++;
@@ -544,6 +544,8 @@ worker_run(void *worker)
 			    rest_sleeps(w->shared->idle, w->yield, empty))
 				write_down(w, &t);
 			spare(w, empty, tsc, &next_idle);
+			last = rte_rdtsc();
+			t.idle_tsc += last - tsc;
 		}
 	}
 	write_down(w, &t);
