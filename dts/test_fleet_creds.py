@@ -1,16 +1,20 @@
 """A fleet whose servers know their clients by tokens (operator mode): what a credentials file does for an exporter, and what one does
 that others can read, that is damaged, or that is another appliance's."""
 
+import base64
 import contextlib
 import json
 import os
 import re
 import signal
+import socket
+import subprocess
 import urllib.request
 
 import lab
 import nats
 import pytest
+from conftest import program
 from test_fleet import ONE, STREAM, Exporter, Journal, assert_whole, ctl, exporter, set_up, settings, trouble
 
 nats_jwt = pytest.importorskip("nats_jwt", reason="python3-cryptography is not installed (devtools/setup test)")
@@ -51,6 +55,41 @@ def refusal(ini, name):
         e.stop(signal.SIGKILL)
     assert len(e.lines()) == 1, e.lines()
     return e.lines()[0]
+
+
+@pytest.mark.parametrize("what", ["nkey", "creds"])
+def test_signature_that_the_library_leaves_out(tmp_path, what):
+    """It begins with a zero octet, one of 256: the server refuses, and the next nonce has another one."""
+    user = nats_jwt.Operator().user("admin")
+    secret = write_secret(tmp_path / "secret", user.creds() if what == "creds" else user.key.seed)
+
+    def nonce(zero):
+        while True:
+            text = base64.urlsafe_b64encode(os.urandom(11)).decode().rstrip("=")
+            if (user.key.private.sign(text.encode())[0] == 0) == zero:
+                return text
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        port = listener.getsockname()[1]
+        ini = settings(tmp_path / "ctl", f"nats://127.0.0.1:{port}", more=f"{ONE}{what} = {secret}\n")
+        process = subprocess.Popen([program("icmpscopectl"), "fleet", "--json", "-c", ini], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        signatures = []
+        for text in (nonce(True), nonce(True), nonce(False)):
+            with listener.accept()[0] as c:
+                info = {"server_id": "x", "version": "2.9.10", "proto": 1, "headers": True, "max_payload": 1 << 20, "auth_required": True, "nonce": text}
+                c.sendall(f"INFO {json.dumps(info)}\r\n".encode())
+                with c.makefile("rb") as lines:
+                    signatures.append((json.loads(lines.readline().split(b" ", 1)[1]).get("sig"), user.key.sign(text.encode())))
+                c.sendall(b"-ERR 'Authorization Violation'\r\n")
+        assert process.wait(60) == 1 and b"does not let this client in" in process.stderr.read()
+        process.stderr.close()
+        listener.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert signatures[-1][0] == signatures[-1][1]
+    # A library that sends it, or one that does not.
+    assert all(sent in (None, right) for sent, right in signatures), signatures
 
 
 def test_credentials_file(tmp_path):

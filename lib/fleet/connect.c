@@ -13,6 +13,7 @@
 #define CONNECT_MS 5000
 #define PING_MS 5000
 #define PINGS_OUT 2
+#define SIGN_TRIES 3
 
 int
 ics_fleet_check_files(const struct ics_config *conf, char err[static ICS_FLEET_ERR_LEN])
@@ -206,6 +207,27 @@ set_options(struct ics_fleet *f, const struct ics_config *conf, const struct ics
 	return s;
 }
 
+/* libnats 3.4 leaves a signature out whose first octet is zero, one of 256, and the server lets nobody in without: its next nonce
+ * is another one.
+ */
+static natsStatus
+open_connection(struct ics_fleet *f)
+{
+	natsStatus s = NATS_OK;
+
+	for (unsigned i = 0; i < SIGN_TRIES; i++) {
+		const char *text;
+
+		s = natsConnection_Connect(&f->nc, f->opts);
+		if (s == NATS_OK)
+			break;
+		text = nats_GetLastError(NULL);
+		if (kind_of(s, 0, text != NULL ? text : "") != ICS_FLEET_AUTH)
+			break;
+	}
+	return s;
+}
+
 struct ics_fleet *
 ics_fleet_connect(const struct ics_config *conf, const struct ics_fleet_self *self, enum ics_fleet_trouble *why,
 		  char err[static ICS_FLEET_ERR_LEN])
@@ -230,7 +252,7 @@ ics_fleet_connect(const struct ics_config *conf, const struct ics_fleet_self *se
 	}
 	s = set_options(f, conf, self, pub);
 	if (s == NATS_OK)
-		s = natsConnection_Connect(&f->nc, f->opts);
+		s = open_connection(f);
 	if (s == NATS_OK)
 		s = natsConnection_JetStream(&f->js, f->nc, NULL);
 	if (s != NATS_OK) {
