@@ -128,7 +128,7 @@ def test_seeds(reader, capture, tmp_path):
         assert in_order(reader.json(path)["anomalies"]) == BUILDING, seed
 
 
-W2 = ["host_addr_excess", "host_group_excess", "mld_table_forecast", "mld_report_storm", "mld_version_mismatch",
+W2 = ["host_temp_churn", "host_addr_excess", "host_group_excess", "mld_table_forecast", "mld_report_storm", "mld_version_mismatch",
       "mld_slowpath_budget", "mld_slowpath_budget", "l2_loop"]  # fmt: skip
 
 
@@ -139,6 +139,9 @@ def test_w2(read):
     many = the(found, "host_addr_excess")
     assert many["subject"] == {"mac": host(5)} and (many["variant"], many["severity"]) == ("broken_host", "critical")
     facts(many, addresses=310, mld_pps_predicted=31)
+    # One solicitation explains a few of them: its link does not flap.
+    churn = the(found, "host_temp_churn")
+    assert churn["subject"] == {"mac": host(5)} and (churn["variant"], churn["severity"]) == ("rotation", "warn")
     groups = the(found, "host_group_excess")
     assert groups["subject"] == {"mac": host(5)} and groups["severity"] == "critical"
     facts(groups, groups_most=311, packets_per_query=5, packets_per_query_v1=311)
