@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define BATCH 4096
-#define BURST 32
+#define BURST 128 /* as rings hand them over */
 #define FRAME_MAX 128
 #define SEGMENTS 64
 /* Records: of one host, and of a small network in all, so that what has to be done every second does not weigh more there

@@ -449,6 +449,7 @@ const struct ics_detector_ops ics_det_addr_untraceable = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_NEWS,
 	.data = on_data,
 	.needs_data = true,
 	.render = render,

@@ -377,6 +377,7 @@ const struct ics_detector_ops ics_det_dad_conflict = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_DAD,
 	.copies = on_copies,
 	.dad_over = on_dad_over,
 	.render = render,

@@ -264,6 +264,7 @@ const struct ics_detector_ops ics_det_dad_denial = {
 	.init = init,
 	.fini = ics_detector_drop_table,
 	.message = on_message,
+	.only = ICS_ONLY_DAD,
 	.dad_over = on_dad_over,
 	.render = render,
 	.timer = on_timer,

@@ -348,6 +348,7 @@ const struct ics_detector_ops ics_det_host_addr_excess = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_NEWS,
 	.render = render,
 	.timer = on_timer,
 	.due = due,

@@ -462,6 +462,7 @@ const struct ics_detector_ops ics_det_l2_loop = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_MULTICAST,
 	.copies = on_copies,
 	.render = render,
 	.timer = on_timer,

@@ -22,6 +22,7 @@
 #define SLOTS 32768
 #define PAIRS 256
 
+/* A pair is a cache line. */
 struct slot {
 	uint32_t tag;
 	uint32_t now, before; /* segment ids, plus one */
@@ -38,7 +39,7 @@ struct pair {
 };
 
 struct state {
-	struct slot slot[SLOTS];
+	_Alignas(64) struct slot slot[SLOTS];
 	struct pair pair[PAIRS];
 };
 
@@ -86,6 +87,21 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		ics_mac_format(&e->mac, mac), p1, p2, e->peak,
 		e->loop ? "there is a layer-2 loop" : "a loop, or two machines with one MAC",
 		e->loop ? "End the loop first." : "Find both ports; a clone of a machine needs a MAC of its own.");
+}
+
+static uint64_t
+hash_of(const struct ics_detector *d, const uint8_t *mac)
+{
+	return ics_hash(mac, 6, d->seed);
+}
+
+static void
+on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *macs)
+{
+	const struct state *st = d->state;
+
+	if ((macs[0] & 1) && ics_model_segment_count(d->model) > 1)
+		__builtin_prefetch(&st->slot[hash_of(d, macs + 6) % (SLOTS / 2) * 2], 1);
 }
 
 static struct slot *
@@ -198,7 +214,7 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	if (f == NULL || !f->multicast || ics_model_segment_count(d->model) < 2 ||
 	    ics_model_is_shared_mac(d->model, &msg->smac))
 		return;
-	s = slot_of(d->state, ics_hash(msg->smac.b, sizeof(msg->smac.b), d->seed));
+	s = slot_of(d->state, hash_of(d, msg->smac.b));
 	if (s->now == here || s->now == 0) {
 		s->now = here;
 		s->last_ns = msg->ts_ns;
@@ -241,8 +257,11 @@ due(const struct ics_episode *ep)
 static int
 init(struct ics_detector *d)
 {
-	d->state = calloc(1, sizeof(struct state));
-	return d->state == NULL ? -ENOMEM : 0;
+	d->state = aligned_alloc(64, sizeof(struct state));
+	if (d->state == NULL)
+		return -ENOMEM;
+	memset(d->state, 0, sizeof(struct state));
+	return 0;
 }
 
 static void
@@ -259,6 +278,8 @@ const struct ics_detector_ops ics_det_l2_mac_move = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_MULTICAST,
+	.ahead = on_ahead,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

@@ -326,10 +326,10 @@ hash_of(const struct ics_detector *d, uint32_t segment, const struct ics_mac *ma
 }
 
 static void
-on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *smac)
+on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *macs)
 {
 	const struct state *st = d->state;
-	struct ics_mac mac = ics_mac_from(smac);
+	struct ics_mac mac = ics_mac_from(macs + 6);
 
 	__builtin_prefetch(&st->slot[hash_of(d, segment, &mac) % (SLOTS / 2) * 2], 1);
 }

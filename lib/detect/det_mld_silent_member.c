@@ -283,7 +283,7 @@ on_neighbor(struct ics_detector *d, const struct ics_msg *msg, const struct ics_
 	w = ics_table_at(&st->waiting, i);
 	w->mac = b->mac;
 	w->round = st->seg[key.segment].n;
-	w->was_member = ics_model_member_find(d->model, key.segment, &b->mac, &group) != NULL;
+	w->was_member = c->host != NULL && ics_model_host_in_group(d->model, c->host, &group) != NULL;
 }
 
 static void
@@ -324,6 +324,7 @@ const struct ics_detector_ops ics_det_mld_silent_member = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_NEWS,
 	.render = render,
 	.timer = on_timer,
 	.due = due,

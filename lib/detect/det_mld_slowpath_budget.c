@@ -516,6 +516,7 @@ const struct ics_detector_ops ics_det_mld_slowpath_budget = {
 	.configure = configure,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_HOP_BY_HOP,
 	.copies = on_copies,
 	.render = render,
 	.timer = ics_episode_expire,

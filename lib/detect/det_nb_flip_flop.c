@@ -218,6 +218,7 @@ const struct ics_detector_ops ics_det_nb_flip_flop = {
 	.init = init,
 	.fini = ics_detector_drop_table,
 	.message = on_message,
+	.only = ICS_ONLY_DISPUTED,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

@@ -234,6 +234,7 @@ const struct ics_detector_ops ics_det_nb_lla_mismatch = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_FOREIGN_LLA,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

@@ -308,13 +308,11 @@ on_change(struct ics_detector *d, const struct ics_msg *msg, const struct ics_ch
 	remember(d->state, &m);
 }
 
-static void
-on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+__attribute__((noinline)) static void
+look(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
 {
 	struct state *s = d->state;
 
-	if (!msg->has_mac)
-		return;
 	if (s->oldest != 0) {
 		forget_old(s, msg->ts_ns);
 		if (s->oldest != 0 && msg->strict)
@@ -322,6 +320,15 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	}
 	if (c->claim.differs)
 		on_change(d, msg, c);
+}
+
+static void
+on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	const struct state *s = d->state;
+
+	if (msg->has_mac && (s->oldest != 0 || c->claim.differs))
+		look(d, msg, c);
 }
 
 static uint64_t

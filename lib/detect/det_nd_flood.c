@@ -236,11 +236,11 @@ hash_of(const struct ics_detector *d, uint32_t segment, const uint8_t *mac)
 }
 
 static void
-on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *mac)
+on_ahead(struct ics_detector *d, uint32_t segment, const uint8_t *macs)
 {
 	const struct state *st = d->state;
 
-	__builtin_prefetch(&st->slot[hash_of(d, segment, mac) % (SLOTS / 2) * 2], 1);
+	__builtin_prefetch(&st->slot[hash_of(d, segment, macs + 6) % (SLOTS / 2) * 2], 1);
 }
 
 static struct slot *

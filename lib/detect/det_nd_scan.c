@@ -191,6 +191,7 @@ const struct ics_detector_ops ics_det_nd_scan = {
 	.episode_len = sizeof(struct episode),
 	.configure = configure,
 	.message = on_message,
+	.only = ICS_ONLY_ASKER,
 	.render = render,
 	.timer = ics_episode_expire,
 	.due = due,

@@ -350,6 +350,7 @@ const struct ics_detector_ops ics_det_route_slot_exhaustion = {
 	.configure = configure,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_ROUTER,
 	.render = render,
 	.timer = on_timer,
 	.due = due,

@@ -365,6 +365,7 @@ const struct ics_detector_ops ics_det_router_expiring = {
 	.init = init,
 	.fini = fini,
 	.message = on_message,
+	.only = ICS_ONLY_ROUTER,
 	.resumed = on_resumed,
 	.render = render,
 	.timer = ics_episode_expire,

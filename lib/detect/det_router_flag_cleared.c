@@ -453,6 +453,7 @@ const struct ics_detector_ops ics_det_router_flag_cleared = {
 	.episode_len = sizeof(struct episode),
 	.configure = configure,
 	.message = on_message,
+	.only = ICS_ONLY_ROUTER,
 	.render = render,
 	.timer = on_timer,
 	.due = due,

@@ -248,6 +248,7 @@ const struct ics_detector_ops ics_det_router_gateway_mac_changed = {
 	.classes = 1ull << ICS_CLASS_nd_ra | 1ull << ICS_CLASS_nd_na | 1ull << ICS_CLASS_nd_ns,
 	.episode_len = sizeof(struct episode),
 	.message = on_message,
+	.only = ICS_ONLY_ROUTER,
 	.render = render,
 	.timer = on_timer,
 	.due = due,

@@ -43,18 +43,14 @@ render(struct ics_detector *d, struct ics_episode *ep)
 		e->k, text, e->divided_by, e->k);
 }
 
-static void
-on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+__attribute__((noinline)) static void
+judge(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c, unsigned k)
 {
 	static const struct ics_ip whole_segment;
 	struct ics_feed feed;
 	struct episode *e;
-	unsigned k;
 
 	ics_model_feed(d->model, c->segment->id, &feed);
-	k = feed.k;
-	if (k == 1 && d->episodes.count == 0)
-		return;
 	e = (struct episode *)ics_episode_find(d, c->segment->id, &whole_segment);
 	if (k == 1) {
 		if (e != NULL)
@@ -74,6 +70,15 @@ on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_c
 	e->feed = feed;
 	e->muted &= ics_detect_is_muted(d, &c->segment->key, &whole_segment, NULL);
 	ics_episode_update(&e->ep, msg, k | (uint64_t)e->muted << 8);
+}
+
+static void
+on_message(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c)
+{
+	unsigned k = ics_model_feed_times(d->model, c->segment->id);
+
+	if (k != 1 || d->episodes.count != 0)
+		judge(d, msg, c, k);
 }
 
 /* Frames end it, time does not: a silent feed is as it was. */

@@ -29,13 +29,11 @@ static const struct {
 
 _Static_assert(ICS_CLASS_COUNT <= 64, "classes of a detector are bits of a word");
 
-/* Those that want a class, side by side: most messages end at most of them with the first look. */
-struct audience {
-	unsigned n;
-	struct listener {
-		void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
-		struct ics_detector *d;
-	} listener[N_DETECTORS];
+_Static_assert(N_DETECTORS <= 64, "so are detectors of an audience");
+
+struct listener {
+	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+	struct ics_detector *d;
 };
 
 /* Messages by what keeps them from some. */
@@ -43,7 +41,10 @@ enum { VALID, VALID_AGAIN, INVALID, INVALID_AGAIN, STANDINGS };
 
 struct ics_detectors {
 	struct ics_config conf;
-	struct audience audience[STANDINGS][ICS_CLASS_COUNT];
+	/* By number of the detector, and as sets of numbers. */
+	struct listener listener[N_DETECTORS];
+	uint64_t audience[STANDINGS][ICS_CLASS_COUNT];
+	uint64_t only[ICS_ONLY_COUNT];
 	struct {
 		unsigned n;
 		struct ics_detector *d[N_DETECTORS];
@@ -64,12 +65,13 @@ listens(const struct ics_detector_ops *ops, unsigned standing)
 static void
 join_audiences(struct ics_detectors *s, struct ics_detector *d)
 {
+	s->listener[d->number] = (struct listener){d->ops->message, d};
+	s->only[d->ops->only] |= 1ull << d->number;
 	for (unsigned i = 0; i < STANDINGS * ICS_CLASS_COUNT; i++) {
 		unsigned standing = i / ICS_CLASS_COUNT, class = i % ICS_CLASS_COUNT;
-		struct audience *a = &s->audience[standing][class];
 
 		if ((d->ops->classes >> class & 1) && listens(d->ops, standing))
-			a->listener[a->n++] = (struct listener){d->ops->message, d};
+			s->audience[standing][class] |= 1ull << d->number;
 		if (standing == VALID && (d->ops->classes >> class & 1) && d->ops->ahead != NULL)
 			s->ahead[class].d[s->ahead[class].n++] = d;
 	}
@@ -115,6 +117,7 @@ ics_detectors_new(const struct ics_config *conf, struct ics_model *model, struct
 		d->store = store;
 		d->shared = &s->shared;
 		d->seed = ics_hash_mix(seed, i);
+		d->number = i;
 		if (ics_table_init(&d->episodes, (uint32_t)(d->ops->episode_len + 7) & ~7u, 20, ICS_ANOMALY_OPEN_MAX,
 				   d->seed) != 0 ||
 		    (d->ops->init != NULL && d->ops->init(d) != 0)) {
@@ -178,29 +181,51 @@ is_looped(struct ics_detectors *s, uint32_t segment, const struct ics_frame_coun
 	return ics_chorus_may_loop(&chorus);
 }
 
+/* Detectors for which an NS or NA holds nothing, whether they have open episodes or not. */
+static uint64_t
+bored(const struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *c)
+{
+	bool is_na = msg->class == ICS_CLASS_nd_na;
+	uint64_t set = 0;
+
+	set |= c->frame != NULL && c->frame->multicast ? 0 : s->only[ICS_ONLY_MULTICAST];
+	set |= c->note.what != ICS_NOTE_NONE || c->note.proven ? 0 : s->only[ICS_ONLY_NEWS];
+	set |= c->dad != NULL || c->dad_started ? 0 : s->only[ICS_ONLY_DAD];
+	set |= (is_na ? c->has_router : ics_ip6_is_link_local(msg->src.b)) ? 0 : s->only[ICS_ONLY_ROUTER];
+	set |= c->claim.claims && (c->claim.flags & ICS_BINDING_DISPUTED) ? 0 : s->only[ICS_ONLY_DISPUTED];
+	set |= msg->na.has_lla && !ics_mac_equal(&msg->na.lla, &msg->smac) ? 0 : s->only[ICS_ONLY_FOREIGN_LLA];
+	set |= c->asker != NULL ? 0 : s->only[ICS_ONLY_ASKER];
+	set |= ics_view_u8(msg->frame, msg->rec->l3_off + 6u) == ICS_PROTO_HOPOPTS ? 0 : s->only[ICS_ONLY_HOP_BY_HOP];
+	return set;
+}
+
 void
 ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change)
 {
 	bool valid = msg->strict || msg->lenient, again;
-	const struct listener *l, *end;
-	const struct audience *a;
+	uint64_t left;
 
 	s->shared.message++;
 	if (change->segment == NULL)
 		return;
 	again = is_looped(s, change->segment->id, change->frame);
-	a = &s->audience[(valid ? VALID : INVALID) + again][msg->class];
-	for (l = a->listener, end = l + a->n; l != end; l++)
+	left = s->audience[(valid ? VALID : INVALID) + again][msg->class];
+	if (msg->class == ICS_CLASS_nd_ns || msg->class == ICS_CLASS_nd_na)
+		left &= ~bored(s, msg, change) | s->shared.open;
+	for (; left != 0; left &= left - 1) {
+		const struct listener *l = &s->listener[__builtin_ctzll(left)];
+
 		l->message(l->d, msg, change);
+	}
 }
 
 void
-ics_detectors_ahead(const struct ics_detectors *s, uint8_t class, uint32_t segment, const uint8_t *smac)
+ics_detectors_ahead(const struct ics_detectors *s, uint8_t class, uint32_t segment, const uint8_t *macs)
 {
 	if (class >= ICS_CLASS_COUNT)
 		return;
 	for (unsigned i = 0; i < s->ahead[class].n; i++)
-		s->ahead[class].d[i]->ops->ahead(s->ahead[class].d[i], segment, smac);
+		s->ahead[class].d[i]->ops->ahead(s->ahead[class].d[i], segment, macs);
 }
 
 void

@@ -23,8 +23,26 @@ struct ics_detect_shared {
 	uint64_t l2_loop_ns[ICS_SEGMENTS_MAX]; /* likewise: since when, or when it last began */
 	uint8_t pmtu_flood[ICS_SEGMENTS_MAX];  /* likewise: 1 while invented reporters tell path MTUs */
 	uint8_t dad_denied[ICS_SEGMENTS_MAX];  /* likewise: 1 while one MAC denies every new address */
+	uint64_t open;                         /* bits by number of the detector: it has open episodes */
 	uint64_t lost_ns[ICS_CLASS_COUNT];     /* messages of a class were lost; 0: never */
 	const struct ics_samplers *samplers;   /* to ask whether a flow was seen; NULL: the sampler is off */
+};
+
+/* Neighbor solicitations and advertisements are most of all messages, and most of them say what was known before. A
+ * detector for which those alone count that have one of these need not be called for the others, as long as it has no
+ * open episode; of other classes it is shown everything.
+ */
+enum ics_detect_only {
+	ICS_ONLY_ANY,
+	ICS_ONLY_MULTICAST,   /* its frame is counted, and a multicast */
+	ICS_ONLY_NEWS,        /* something for the address history */
+	ICS_ONLY_DAD,         /* about an address for which a detection is under way, or begins with it */
+	ICS_ONLY_ROUTER,      /* an NA about a router, an NS from a link-local address */
+	ICS_ONLY_DISPUTED,    /* it claims an address that was claimed for two MACs */
+	ICS_ONLY_FOREIGN_LLA, /* its link-layer address option is not its sender's MAC */
+	ICS_ONLY_ASKER,       /* an NS whose sender asks a lot */
+	ICS_ONLY_HOP_BY_HOP,  /* behind a hop-by-hop header */
+	ICS_ONLY_COUNT
 };
 
 struct ics_detector_ops {
@@ -35,8 +53,9 @@ struct ics_detector_ops {
 	void (*configure)(struct ics_detector *d);
 	void (*fini)(struct ics_detector *d); /* frees d->state; also after an init that failed. NULL: nothing to do */
 	void (*message)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_change *c);
+	enum ics_detect_only only;
 	/* See ics_detectors_ahead(). NULL: it has nothing to fetch. */
-	void (*ahead)(struct ics_detector *d, uint32_t segment, const uint8_t *smac);
+	void (*ahead)(struct ics_detector *d, uint32_t segment, const uint8_t *macs);
 	/* See ics_detectors_hidden(). NULL: not of interest. */
 	void (*hidden)(struct ics_detector *d, const struct ics_msg *msg, const struct ics_segment *seg, uint8_t type);
 	/* A lenient or strict message is what the detectors judge; with this they are shown invalid ones too. */
@@ -88,6 +107,7 @@ struct ics_detector {
 	struct ics_detect_shared *shared;
 	void *state; /* the detector's own */
 	uint64_t seed;
+	unsigned number; /* of its row */
 	uint32_t n_dirty;
 	struct ics_detect_quota quota[ICS_DETECT_QUOTA_SLOTS];
 	char thresholds[160];

@@ -123,6 +123,7 @@ open_episode(struct ics_detector *d, const struct ics_segment *seg, const struct
 		ics_anomaly_clear(d->store, a, 0);
 		return NULL;
 	}
+	d->shared->open |= 1ull << d->number;
 	ep = ics_table_at(&d->episodes, i);
 	ep->index = i;
 	ep->established = established;
@@ -237,6 +238,8 @@ ics_episode_close(struct ics_episode *ep)
 	if (ep->established)
 		ics_model_release(d->model, ep->segment, &ep->addr);
 	ics_table_remove(&d->episodes, ep->index);
+	if (d->episodes.count == 0)
+		d->shared->open &= ~(1ull << d->number);
 }
 
 bool

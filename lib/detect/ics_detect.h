@@ -42,8 +42,8 @@ void ics_detectors_free(struct ics_detectors *s);
 void ics_detectors_configure(struct ics_detectors *s, const struct ics_config *conf);
 /* A message, after ics_model_apply() told what it changed. Timers of detectors are in the model's clock. */
 void ics_detectors_message(struct ics_detectors *s, const struct ics_msg *msg, const struct ics_change *change);
-/* A message of that class from that MAC comes soon: detectors with large tables ask for the memory. */
-void ics_detectors_ahead(const struct ics_detectors *s, uint8_t class, uint32_t segment, const uint8_t *smac);
+/* A message of that class comes soon, macs: to whom and from whom. Detectors with large tables ask for the memory. */
+void ics_detectors_ahead(const struct ics_detectors *s, uint8_t class, uint32_t segment, const uint8_t *macs);
 /* A frame whose shape hides its message from filters: fragments, extension headers, chains that cannot be followed.
  * Of msg no more than addresses and frame need to be there; type is that of the message, or 0 where it is unknown.
  */

@@ -14,7 +14,8 @@
 #define AHEAD_MAX 32
 /* Records before the first step at which they are asked for themselves: they come from another core's cache. */
 #define FETCH_AHEAD 8
-_Static_assert(ICS_MODEL_PREFETCH_STEPS *STEP_AHEAD < AHEAD_MAX, "what is on the conveyor has a place each");
+#define LENGTH (ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD)
+_Static_assert(LENGTH < AHEAD_MAX, "what is on the conveyor has a place each");
 
 struct ics_engine *
 ics_engine_new(const struct ics_config *conf, uint64_t seed)
@@ -160,30 +161,67 @@ look_ahead(struct ics_engine *e, unsigned step, const struct ics_engine_item *it
 {
 	ics_model_prefetch(e->model, step, item->rec, item->frame, ahead);
 	if (step == 0 && ahead->segment != 0)
-		ics_detectors_ahead(e->detectors, item->rec->class, ahead->segment - 1, item->frame.p + 6);
+		ics_detectors_ahead(e->detectors, item->rec->class, ahead->segment - 1, item->frame.p);
 }
 
-/* A conveyor: while one record is worked on, the memory for those behind it is on its way. */
+/* A burst on its way: at every turn another record comes to its first step. */
+struct conveyor {
+	struct ics_engine *e;
+	const struct ics_engine_item *items;
+	struct ics_ahead ahead[AHEAD_MAX];
+};
+
+static inline void
+take_step(struct conveyor *c, unsigned step, unsigned at)
+{
+	look_ahead(c->e, step, &c->items[at], &c->ahead[at % AHEAD_MAX]);
+}
+
+static inline void
+take_off(struct conveyor *c, unsigned at)
+{
+	ics_model_expect(c->e->model, &c->ahead[at % AHEAD_MAX]);
+	ics_engine_feed(c->e, c->items[at].rec, c->items[at].frame, c->items[at].frame_no);
+}
+
+/* Turn i of a conveyor that is not full: at its end, or because there is nothing to come. */
+__attribute__((noinline)) static void
+turn_partly(struct conveyor *c, unsigned i, unsigned end)
+{
+	unsigned at = i;
+
+	for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++, at -= STEP_AHEAD)
+		if (at < end)
+			take_step(c, step, at);
+	if (at < end)
+		take_off(c, at);
+}
+
+/* While one record is worked on, the memory for those behind it is on its way. */
 void
 ics_engine_feed_burst(struct ics_engine *e, const struct ics_engine_item *items, unsigned n)
 {
-	struct ics_ahead ahead[AHEAD_MAX];
+	struct conveyor c;
+	unsigned i;
 
-	for (unsigned i = 0; i < FETCH_AHEAD && i < n; i++)
+	c.e = e;
+	c.items = items;
+	for (i = 0; i < FETCH_AHEAD && i < n; i++)
 		fetch(&items[i]);
-	for (unsigned i = 0; i < n + ICS_MODEL_PREFETCH_STEPS * STEP_AHEAD; i++) {
-		unsigned at = i;
-
+	for (i = 0; i < LENGTH && i < n; i++) {
 		if (i + FETCH_AHEAD < n)
 			fetch(&items[i + FETCH_AHEAD]);
-		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++, at -= STEP_AHEAD)
-			if (at < n)
-				look_ahead(e, step, &items[at], &ahead[at % AHEAD_MAX]);
-		if (at >= n)
-			continue;
-		ics_model_expect(e->model, &ahead[at % AHEAD_MAX]);
-		ics_engine_feed(e, items[at].rec, items[at].frame, items[at].frame_no);
+		turn_partly(&c, i, n);
 	}
+	for (; i < n; i++) {
+		if (i + FETCH_AHEAD < n)
+			fetch(&items[i + FETCH_AHEAD]);
+		for (unsigned step = 0; step < ICS_MODEL_PREFETCH_STEPS; step++)
+			take_step(&c, step, i - step * STEP_AHEAD);
+		take_off(&c, i - LENGTH);
+	}
+	for (; i < n + LENGTH; i++)
+		turn_partly(&c, i, n);
 }
 
 void

@@ -39,11 +39,11 @@ flag_names(uint8_t f, char buf[static FLAGS_STRLEN])
 }
 
 static char *
-prev_of(const struct ics_binding *b, char buf[static ICS_MAC_STRLEN])
+prev_of(const struct ics_model *m, const struct ics_binding *b, char buf[static ICS_MAC_STRLEN])
 {
 	buf[0] = '\0';
 	if (b->changes != 0)
-		ics_mac_format(&b->prev, buf);
+		ics_mac_format(&ics_model_binding_more(m, b)->prev, buf);
 	return buf;
 }
 
@@ -91,7 +91,7 @@ tel_neighbor_info(const struct ics_export_source *src, const char *params, struc
 	reply_uint(r, "id", id);
 	reply_text(r, "address", "%s", ics_ip_format(&b->addr, text));
 	reply_text(r, "mac", "%s", ics_mac_format(&b->mac, text));
-	reply_text(r, "prev_mac", "%s", prev_of(b, text));
+	reply_text(r, "prev_mac", "%s", prev_of(m, b, text));
 	reply_uint(r, "changes", b->changes);
 	reply_text(r, "flags", "%s", flag_names(b->flags, text));
 	reply_uint(r, "segment", b->segment);
@@ -114,7 +114,7 @@ put_row(const struct ics_model *m, const struct ics_binding *b, uint32_t id, str
 	reply_cell_text(r, "%s", ics_segment_vlan_format(k, vlan));
 	reply_cell_text(r, "%s", ics_ip_format(&b->addr, text));
 	reply_cell_text(r, "%s", ics_mac_format(&b->mac, text));
-	reply_cell_text(r, "%s", prev_of(b, text));
+	reply_cell_text(r, "%s", prev_of(m, b, text));
 	reply_cell(r, b->changes);
 	reply_cell_text(r, "%s", flag_names(b->flags, text));
 	reply_cell(r, b->first_ns);

@@ -34,7 +34,7 @@ apply_ra(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 		out->sender_was_host = acted_as_host(ics_host_get(m, host), msg->ts_ns);
 		ics_host_flag(m, seg, host, ICS_HOST_ROUTER);
 		if (msg->has_mac)
-			ics_binding_claim(m, seg, &msg->src, msg->ra.has_slla ? &msg->ra.slla : &msg->smac, host,
+			ics_binding_claim(m, seg, &msg->src, NULL, msg->ra.has_slla ? &msg->ra.slla : &msg->smac, host,
 					  msg->ts_ns, msg->ra.has_slla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 		if (e == NULL) {
 			out->crowded = seg->s.routers >= ICS_ROUTERS_PER_SEGMENT;
@@ -72,12 +72,12 @@ apply_dad(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg,
 		ics_host_booted(m, seg, host, msg->ts_ns);
 	if (msg->has_mac) {
 		ics_dad_probed(m, seg, msg, out);
-		bool is_new = ics_binding_get(m, seg, &msg->na.target) == NULL;
+		const struct ics_binding *known = ics_binding_get(m, seg, &msg->na.target);
 
-		b = ics_binding_claim(m, seg, &msg->na.target, &msg->smac, host, msg->ts_ns, ICS_CLAIM_PROBE);
+		b = ics_binding_claim(m, seg, &msg->na.target, known, &msg->smac, host, msg->ts_ns, ICS_CLAIM_PROBE);
 		if (b != NULL) {
 			b->dad_at = ICS_COARSE(msg->ts_ns);
-			if (is_new)
+			if (known == NULL)
 				b->flags |= ICS_BINDING_TENTATIVE;
 		}
 	}
@@ -110,7 +110,7 @@ apply_ns(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
 	if (!msg->has_mac)
 		return;
-	b = ics_binding_claim(m, seg, &msg->src, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
+	b = ics_binding_claim(m, seg, &msg->src, b, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
 			      msg->na.has_lla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 	if (b != NULL) {
 		b->flags &= ~ICS_BINDING_TENTATIVE;
@@ -214,7 +214,7 @@ apply_na(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, 
 	if (may_be_probed(b, msg->ts_ns))
 		ics_dad_answered(m, seg, msg, out);
 	uint32_t host = ics_host_heard(m, seg, msg, b == NULL ? 0 : b->host);
-	b = ics_binding_claim(m, seg, &msg->na.target, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
+	b = ics_binding_claim(m, seg, &msg->na.target, b, msg->na.has_lla ? &msg->na.lla : &msg->smac, host, msg->ts_ns,
 			      !msg->na.has_lla                       ? ICS_CLAIM_IMPLIED
 			      : msg->na.flags & ICS_NA_FLAG_OVERRIDE ? ICS_CLAIM_REPLACE
 								     : ICS_CLAIM_KEEP);
@@ -244,7 +244,7 @@ apply_redirect(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	b = ics_binding_get(m, seg, &msg->redirect.target);
 	/* Only what is known is compared: a redirect proves nothing of its target. */
 	if (msg->redirect.has_tlla && b != NULL)
-		ics_binding_claim(m, seg, &msg->redirect.target, &msg->redirect.tlla, b->host, b->last_ns,
+		ics_binding_claim(m, seg, &msg->redirect.target, b, &msg->redirect.tlla, b->host, b->last_ns,
 				  ICS_CLAIM_KEEP);
 }
 
@@ -261,7 +261,7 @@ apply_rs(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg)
 		ics_host_booted(m, seg, host, msg->ts_ns);
 	if (!msg->has_mac)
 		return;
-	b = ics_binding_claim(m, seg, &msg->src, msg->rs.has_slla ? &msg->rs.slla : &msg->smac, host, msg->ts_ns,
+	b = ics_binding_claim(m, seg, &msg->src, NULL, msg->rs.has_slla ? &msg->rs.slla : &msg->smac, host, msg->ts_ns,
 			      msg->rs.has_slla ? ICS_CLAIM_REPLACE : ICS_CLAIM_IMPLIED);
 	if (b != NULL)
 		b->flags &= ~ICS_BINDING_TENTATIVE;
@@ -285,6 +285,8 @@ ics_model_apply(struct ics_model *m, const struct ics_segment *s, const struct i
 {
 	struct seg_entry *seg;
 
+	if (msg->ts_ns - m->minute_ns >= ICS_NOTE_NS)
+		m->minute_ns = msg->ts_ns / ICS_NOTE_NS * ICS_NOTE_NS;
 	out->segment = s;
 	out->sender_was_host = false;
 	out->new_prefixes = out->prefixes_before = 0;

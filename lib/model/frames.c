@@ -3,10 +3,10 @@
  * once does not hide one that comes a thousand times. Repetition is what happens at one place, a segment: the same frame on
  * thirty VLANs of a router, or at two ports of the tap, came once. Called for every message and every record of copies.
  */
+#include "ics_pages.h"
 #include "model_priv.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define WAYS 4
 #define SETS (ICS_FRAMES_MAX / WAYS)
@@ -35,10 +35,10 @@
 #define FEED_CLEAR_PERCENT 50
 #define FEED_MACS 2
 
+/* Half a cache line. */
 struct set {
-	uint32_t tag[WAYS];
+	uint32_t tag[WAYS];  /* the lowest bit: it came more often than once or twice */
 	uint32_t used[WAYS]; /* ICS_COARSE(), 0: free */
-	uint8_t repeats;     /* bits: it came more often than once or twice */
 };
 
 struct window {
@@ -68,8 +68,8 @@ struct sample {
 };
 
 struct ics_frames {
-	struct set set[SETS];
-	struct ics_frame_count entry[SETS][WAYS];
+	_Alignas(64) struct set set[SETS];
+	_Alignas(64) struct ics_frame_count entry[SETS][WAYS];
 	struct census census[ICS_SEGMENTS_MAX];
 	struct sample sample[SAMPLES];
 	uint64_t next_sample_ns;
@@ -77,20 +77,19 @@ struct ics_frames {
 	struct ics_frames_stats stats;
 };
 
-_Static_assert(sizeof(struct ics_frame_count) <= 192, "65,536 of them fit into 12 MB");
+_Static_assert(sizeof(struct ics_frame_count) == 160, "three cache lines each, 65,536 of them in 11 MB");
 
 int
 ics_frames_init(struct ics_model *m)
 {
-	/* Address space that the kernel fills in as it is touched. */
-	m->frames = calloc(1, sizeof(*m->frames));
+	m->frames = ics_pages_reserve(sizeof(*m->frames));
 	return m->frames == NULL ? -ENOMEM : 0;
 }
 
 void
 ics_frames_fini(struct ics_model *m)
 {
-	free(m->frames);
+	ics_pages_free(m->frames, sizeof(*m->frames));
 }
 
 /* ---- the table ---- */
@@ -101,10 +100,18 @@ set_of(uint64_t hash)
 	return (unsigned)(hash >> 40) % SETS;
 }
 
+#define REPEATS 1u
 static uint32_t
 tag_of(uint64_t hash)
 {
-	return (uint32_t)hash | 1;
+	return (uint32_t)hash & ~REPEATS;
+}
+
+/* A place that is free may look like it. */
+static bool
+is_tag(const struct set *s, unsigned way, uint64_t hash)
+{
+	return (s->tag[way] & ~REPEATS) == tag_of(hash);
 }
 
 static unsigned
@@ -116,7 +123,7 @@ victim_of(const struct set *s, uint64_t now_ns)
 	for (unsigned w = 0; w < WAYS; w++) {
 		uint32_t age = s->used[w] == 0 ? UINT32_MAX : now - s->used[w];
 
-		if (age <= ICS_FRAME_AGE_NS / ICS_COARSE_NS && (s->repeats >> w & 1))
+		if (age <= ICS_FRAME_AGE_NS / ICS_COARSE_NS && (s->tag[w] & REPEATS))
 			age = 0;
 		if (age >= best_age) {
 			best_age = age;
@@ -136,10 +143,9 @@ ics_frames_prefetch(const struct ics_model *m, unsigned step, uint64_t hash)
 
 	if (step == 0) {
 		__builtin_prefetch(s, 1);
-		__builtin_prefetch(&s->repeats, 1);
 		return;
 	}
-	for (way = 0; way < WAYS && s->tag[way] != tag_of(hash); way++)
+	for (way = 0; way < WAYS && !is_tag(s, way, hash); way++)
 		;
 	if (way == WAYS)
 		way = victim_of(s, m->clock.now_ns);
@@ -155,7 +161,7 @@ find(struct ics_frames *f, uint64_t hash)
 	struct set *s = &f->set[set_of(hash)];
 
 	for (unsigned w = 0; w < WAYS; w++)
-		if (s->tag[w] == tag_of(hash) && f->entry[set_of(hash)][w].hash == hash)
+		if (is_tag(s, w, hash) && f->entry[set_of(hash)][w].hash == hash)
 			return &f->entry[set_of(hash)][w];
 	return NULL;
 }
@@ -164,6 +170,18 @@ const struct ics_frame_count *
 ics_model_frame(const struct ics_model *m, uint64_t hash)
 {
 	return hash == 0 ? NULL : find(m->frames, hash);
+}
+
+/* By then all small pages are in use, as frames lie anywhere; one large one after the other takes their place. */
+#define GATHER_FROM 8192
+#define GATHER_STEP 1024
+static void
+count_kept(struct ics_frames *f)
+{
+	uint64_t large = ++f->stats.kept >= GATHER_FROM ? (f->stats.kept - GATHER_FROM) / GATHER_STEP : UINT64_MAX;
+
+	if (f->stats.kept % GATHER_STEP == 0 && large < (sizeof(f->set) + sizeof(f->entry)) / ICS_PAGES_LARGE)
+		ics_pages_gather((uint8_t *)f + large * ICS_PAGES_LARGE);
 }
 
 static struct ics_frame_count *
@@ -176,9 +194,9 @@ take_place(struct ics_frames *f, uint64_t hash, uint64_t now_ns)
 
 	if (s->used[best] != 0 && now - s->used[best] <= ICS_FRAME_AGE_NS / ICS_COARSE_NS)
 		f->stats.evictions++;
-	f->stats.kept += s->used[best] == 0;
+	if (s->used[best] == 0)
+		count_kept(f);
 	s->tag[best] = tag_of(hash);
-	s->repeats &= (uint8_t) ~(1u << best);
 	e = &f->entry[set_of(hash)][best];
 	memset(e, 0, sizeof(*e));
 	e->hash = hash;
@@ -193,7 +211,7 @@ use(struct ics_frames *f, const struct ics_frame_count *e)
 
 	s->used[way] = ICS_COARSE(e->last_ns);
 	if (e->heard > 2)
-		s->repeats |= (uint8_t)(1u << way);
+		s->tag[way] |= REPEATS;
 }
 
 /* A slot is complete: copies that double from slot to slot are multiplied on their way. */
@@ -455,6 +473,13 @@ count_feed(struct ics_frames *f, const struct sample *s)
 	judge_feed(c, when);
 }
 
+static bool
+is_due(const struct ics_frames *f, uint64_t now_ns)
+{
+	return (f->clean < f->newest && now_ns >= f->sample[f->clean % SAMPLES].first_ns + CLEAN_NS) ||
+	       (f->feed < f->clean && now_ns >= f->sample[f->feed % SAMPLES].first_ns + FEED_NS);
+}
+
 static void
 look_back(struct ics_frames *f, uint64_t now_ns)
 {
@@ -502,7 +527,8 @@ ics_frames_heard(struct ics_model *m, const struct ics_segment *seg, const struc
 	bool multicast = msg->has_mac && (msg->dmac.b[0] & 1);
 	struct ics_frame_count *e;
 
-	look_back(f, m->clock.now_ns);
+	if (is_due(f, m->clock.now_ns))
+		look_back(f, m->clock.now_ns);
 	if (rec->frame_hash == 0 || !msg->has_mac ||
 	    (!multicast && !is_report(rec->class) && rec->class != ICS_CLASS_mld_query))
 		return NULL;
@@ -560,12 +586,24 @@ ics_model_feed_factor(const struct ics_model *m, uint32_t segment)
 	return factor(&m->frames->census[segment]);
 }
 
+static unsigned
+times_of(const struct census *c)
+{
+	return c->k > 1 ? c->k : 1;
+}
+
+unsigned
+ics_model_feed_times(const struct ics_model *m, uint32_t segment)
+{
+	return times_of(&m->frames->census[segment]);
+}
+
 void
 ics_model_feed(const struct ics_model *m, uint32_t segment, struct ics_feed *out)
 {
 	const struct census *c = &m->frames->census[segment];
 
-	*out = (struct ics_feed){.k = c->k > 1 ? c->k : 1, .since_ns = c->k_since_ns, .ports = c->ports};
+	*out = (struct ics_feed){.k = times_of(c), .since_ns = c->k_since_ns, .ports = c->ports};
 	for (unsigned i = 0; i < ICS_FEED_BUCKETS; i++)
 		out->frames += out->times[i] = c->window[0].times[i] + c->window[1].times[i];
 	for (unsigned i = 0; i < ICS_FEED_GAPS; i++)

@@ -248,9 +248,35 @@ watch(struct ics_model *m)
 
 /* Anywhere: what came at one time lies in one place. */
 static uint32_t
+place_of_probe(const struct ics_table *t, uint64_t probe)
+{
+	return (uint32_t)(ics_hash_mix(probe ^ t->seed, t->seed | 1) % t->fresh) + 1;
+}
+
+static uint32_t
 probe(const struct ics_table *t, uint64_t *probes)
 {
-	return (uint32_t)(ics_hash_mix(++*probes ^ t->seed, t->seed | 1) % t->fresh) + 1;
+	return place_of_probe(t, ++*probes);
+}
+
+/* Groups that are looked at next, where room is wanted again: each look leads to the next one, and memory takes its time. */
+static void
+fetch_victims(const struct ics_mcast *c, const struct ics_table *hosts)
+{
+	uint32_t i = place_of_probe(&c->groups, c->probes + 1);
+	const struct ics_group *g = ics_table_at(&c->groups, i);
+	uint32_t key[2] = {i, g->reporter};
+
+	if (g->head.used != 0 && g->reports == 1) {
+		(void)ics_table_prefetch_entry(&c->members, ics_table_hash(&c->members, key));
+		__builtin_prefetch((const uint8_t *)ics_table_at(hosts, g->reporter) + 64, 1);
+	}
+	i = place_of_probe(&c->groups, c->probes + 2);
+	g = ics_table_at(&c->groups, i);
+	key[0] = i;
+	key[1] = g->reporter;
+	ics_table_prefetch_bucket(&c->members, ics_table_hash(&c->members, key));
+	__builtin_prefetch(ics_table_at(&c->groups, place_of_probe(&c->groups, c->probes + 3)), 1);
 }
 
 /* One of a few groups that was reported once, of this segment or, with any, of whichever. False: none. */
@@ -275,6 +301,7 @@ evict_group(struct ics_model *m, uint32_t segment, bool any)
 			continue;
 		ics_member_remove(m, member);
 		m->stats.group_evictions++;
+		fetch_victims(c, &m->hosts);
 		return true;
 	}
 	return false;
@@ -400,14 +427,15 @@ ics_member_join(struct ics_model *m, struct seg_entry *seg, const uint8_t *addr,
 {
 	struct group_key key = {ics_ip_from6(addr), seg->s.id};
 	uint32_t group = ics_group_is(m, hint.group, seg, addr) ? hint.group : ics_table_find(&m->mcast->groups, &key);
-	uint32_t i;
+	uint32_t i = 0;
 	struct ics_member *e;
 	struct ics_group *g;
 
 	*is_new = false;
-	if (group == 0 && (group = make_group(m, seg, &key)) == 0)
+	if (group != 0)
+		i = is_member(m, hint.member, group, host) ? hint.member : ics_member_get(m, group, host);
+	else if ((group = make_group(m, seg, &key)) == 0)
 		return NULL;
-	i = is_member(m, hint.member, group, host) ? hint.member : ics_member_get(m, group, host);
 	if (i != 0) {
 		e = member_at(m, i);
 		e->flags |= ICS_MEMBER_AGAIN;
@@ -523,14 +551,20 @@ ics_model_group_next(const struct ics_model *m, uint32_t *index)
 }
 
 const struct ics_member *
+ics_model_host_in_group(struct ics_model *m, const struct ics_host *h, const struct ics_ip *group)
+{
+	uint32_t g = ics_group_get(m, seg_by_id(m, h->segment), group->b);
+	uint32_t i = g == 0 ? 0 : ics_member_get(m, g, ics_table_index(&m->hosts, h));
+
+	return i == 0 ? NULL : member_at(m, i);
+}
+
+const struct ics_member *
 ics_model_member_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac, const struct ics_ip *group)
 {
 	const struct ics_host *h = ics_model_host_find(m, segment, mac);
-	uint32_t g = h == NULL ? 0 : ics_group_get(m, seg_by_id(m, segment), group->b), i = 0;
 
-	if (g != 0)
-		i = ics_member_get(m, g, ics_table_index(&m->hosts, h));
-	return i == 0 ? NULL : member_at(m, i);
+	return h == NULL ? NULL : ics_model_host_in_group(m, h, group);
 }
 
 const struct ics_member *

@@ -16,10 +16,10 @@ struct binding_key {
 
 /* A host's bindings are in order of when they were heard, to this much. */
 #define ORDER_NS 3600000000000ull
-#define NOTE_NS 60000000000ull
 
-_Static_assert(sizeof(struct ics_host) <= 192, "131,072 of them fit into 25 MB");
-_Static_assert(sizeof(struct ics_binding) <= 80, "a million of them, with their index, fit into 97 MB");
+_Static_assert(sizeof(struct ics_host) == 128 && offsetof(struct ics_host, last_data_ns) == 64,
+	       "two cache lines, of which NS and NA need the first");
+_Static_assert(sizeof(struct ics_binding) == 64, "a cache line");
 
 static struct ics_host *
 host_at(const struct ics_model *m, uint32_t i)
@@ -36,23 +36,35 @@ binding_at(const struct ics_model *m, uint32_t i)
 static void
 unlink_binding(struct ics_model *m, struct ics_binding *b)
 {
+	struct ics_binding_more *more;
 	struct ics_host *h;
 
 	if (b->host == 0)
 		return;
 	h = host_at(m, b->host);
-	if (b->older != 0)
-		binding_at(m, b->older)->newer = b->newer;
+	more = binding_more(m, b);
+	if (more->older != 0)
+		binding_more_at(m, more->older)->newer = more->newer;
 	else
-		h->oldest = b->newer;
-	if (b->newer != 0)
-		binding_at(m, b->newer)->older = b->older;
+		h->oldest = more->newer;
+	if (more->newer != 0)
+		binding_more_at(m, more->newer)->older = more->older;
 	else
-		h->newest = b->older;
+		h->newest = more->older;
 	h->n_bindings--;
 	h->n_iid[b->iid]--;
 	h->n_proven -= b->proven;
-	b->host = b->older = b->newer = 0;
+	b->host = more->older = more->newer = 0;
+}
+
+static uint32_t
+new_binding(struct ics_model *m, const struct binding_key *key)
+{
+	uint32_t i = ics_table_insert(&m->bindings, key);
+
+	if (i != 0)
+		*binding_more_at(m, i) = (struct ics_binding_more){0};
+	return i;
 }
 
 static void
@@ -99,7 +111,7 @@ oldest_free(const struct ics_model *m, const struct ics_host *h)
 {
 	uint32_t i = h->oldest;
 
-	for (unsigned n = 0; n < HELD_LOOKS && i != 0; n++, i = binding_at(m, i)->newer)
+	for (unsigned n = 0; n < HELD_LOOKS && i != 0; n++, i = binding_more_at(m, i)->newer)
 		if (!binding_at(m, i)->held)
 			return i;
 	return h->oldest;
@@ -120,10 +132,10 @@ link_binding(struct ics_model *m, uint32_t i, uint32_t host)
 	if (h->n_bindings >= ICS_BINDINGS_PER_MAC)
 		drop_binding(m, oldest_free(m, h));
 	b->host = host;
-	b->older = h->newest;
-	b->newer = 0;
+	binding_more_at(m, i)->older = h->newest;
+	binding_more_at(m, i)->newer = 0;
 	if (h->newest != 0)
-		binding_at(m, h->newest)->newer = i;
+		binding_more_at(m, h->newest)->newer = i;
 	else
 		h->oldest = i;
 	h->newest = i;
@@ -203,7 +215,7 @@ ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg 
 	if (!msg->has_mac)
 		return 0;
 	/* hint: the host that claimed the address of this message before, which saves the look-up. */
-	i = ics_table_find_near(&m->hosts, &key, hint != 0 ? hint : (uint32_t)m->expected.host);
+	i = ics_table_find_near(&m->hosts, &key, hint != 0 ? hint : m->expected_host);
 	if (i == 0) {
 		i = make_room_for_host(m, seg) ? ics_table_insert(&m->hosts, &key) : 0;
 		ics_evict_newcomer(&m->new_hosts, &m->hosts, i);
@@ -301,6 +313,15 @@ find_binding(struct ics_model *m, const struct binding_key *key)
 	return i;
 }
 
+/* The same of one that was just got, mostly. */
+static uint32_t
+find_binding_again(struct ics_model *m, const struct binding_key *key, const struct ics_binding *known)
+{
+	if (known != NULL && m->latest_binding != 0 && binding_at(m, m->latest_binding) == known)
+		return m->latest_binding;
+	return find_binding(m, key);
+}
+
 struct ics_binding *
 ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr)
 {
@@ -310,9 +331,20 @@ ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip 
 	return i == 0 ? NULL : binding_at(m, i);
 }
 
+static bool
+is_one_minute(const struct ics_model *m, uint64_t a_ns, uint64_t b_ns)
+{
+	uint64_t from = m->minute_ns;
+
+	if (a_ns - from < ICS_NOTE_NS && b_ns - from < ICS_NOTE_NS)
+		return true;
+	return a_ns / ICS_NOTE_NS == b_ns / ICS_NOTE_NS;
+}
+
 struct ics_binding *
-ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr, const struct ics_mac *mac,
-		  uint32_t host, uint64_t ts_ns, enum ics_claim how)
+ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
+		  const struct ics_binding *known, const struct ics_mac *mac, uint32_t host, uint64_t ts_ns,
+		  enum ics_claim how)
 {
 	struct binding_key key = {*addr, seg->s.id};
 	struct ics_claim_change *claim = NULL;
@@ -327,9 +359,9 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 		claim->addr = *addr;
 		claim->claimed = *mac;
 	}
-	i = find_binding(m, &key);
+	i = find_binding_again(m, &key, known);
 	if (i == 0) {
-		i = make_room_for_binding(m, seg) ? ics_table_insert(&m->bindings, &key) : 0;
+		i = make_room_for_binding(m, seg) ? new_binding(m, &key) : 0;
 		ics_evict_newcomer(&m->new_bindings, &m->bindings, i);
 		if (i == 0)
 			return NULL;
@@ -357,7 +389,7 @@ ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_i
 				ics_binding_disputed(m, b, mac, ts_ns, how == ICS_CLAIM_REPLACE, ICS_DISPUTE_LEARN);
 		}
 		if (ics_mac_equal(&b->mac, mac)) {
-			if (b->last_ns / NOTE_NS != ts_ns / NOTE_NS)
+			if (!is_one_minute(m, b->last_ns, ts_ns))
 				m->change->note.what = ICS_NOTE_SEEN;
 		} else if (how == ICS_CLAIM_REPLACE) {
 			m->change->note.what = ICS_NOTE_MOVED;
@@ -402,7 +434,7 @@ ics_model_host_find(struct ics_model *m, uint32_t segment, const struct ics_mac 
 const struct ics_binding *
 ics_model_host_binding(const struct ics_model *m, const struct ics_host *h, const struct ics_binding *after)
 {
-	uint32_t i = after == NULL ? h->newest : after->older;
+	uint32_t i = after == NULL ? h->newest : binding_more(m, after)->older;
 
 	return i == 0 ? NULL : binding_at(m, i);
 }
@@ -463,12 +495,12 @@ ics_binding_restore(struct ics_model *m, struct seg_entry *seg, const struct ics
 	if (h == 0 || m->bindings.count >= ICS_BINDINGS_MAX || host_at(m, h)->n_bindings >= ICS_BINDINGS_PER_MAC ||
 	    find_binding(m, &key) != 0)
 		return false;
-	i = ics_table_insert(&m->bindings, &key);
+	i = new_binding(m, &key);
 	if (i == 0)
 		return false;
 	b = binding_at(m, i);
 	b->mac = w->mac;
-	b->prev = w->prev;
+	binding_more_at(m, i)->prev = w->prev;
 	b->flags = (w->flags & ~(ICS_BINDING_PROXY | ICS_BINDING_ANYCAST | ICS_BINDING_FHRP)) |
 		   ics_binding_mac_flags(m, &w->mac);
 	b->iid = w->iid;

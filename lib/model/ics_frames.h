@@ -75,6 +75,8 @@ unsigned ics_model_speakers(const struct ics_model *m, uint32_t segment);
  * those of one place, are to be divided by.
  */
 unsigned ics_model_feed_factor(const struct ics_model *m, uint32_t segment);
+/* How often it delivers a frame at all places, as ics_feed.k. */
+unsigned ics_model_feed_times(const struct ics_model *m, uint32_t segment);
 void ics_model_feed(const struct ics_model *m, uint32_t segment, struct ics_feed *out);
 
 struct ics_frames_stats {

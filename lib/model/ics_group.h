@@ -112,6 +112,8 @@ const struct ics_group *ics_model_group_at(const struct ics_model *m, uint32_t i
 /* NULL: this MAC is not in the group. */
 const struct ics_member *ics_model_member_find(struct ics_model *m, uint32_t segment, const struct ics_mac *mac,
 					       const struct ics_ip *group);
+const struct ics_member *ics_model_host_in_group(struct ics_model *m, const struct ics_host *h,
+						 const struct ics_ip *group);
 /* The memberships of a host, the latest joined first: begin with after = NULL; at most ICS_MEMBERS_PER_MAC. */
 const struct ics_member *ics_model_host_member(const struct ics_model *m, const struct ics_host *h,
 					       const struct ics_member *after);

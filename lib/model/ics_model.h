@@ -115,13 +115,13 @@ struct ics_host {
 	uint32_t temp_arrivals;        /* temporary addresses that were new */
 	struct ics_mac other;          /* the first other MAC that it named as its own or its target's */
 	uint8_t mld_version;           /* of its latest report; 0: none */
+	bool held;                     /* ics_model_hold() */
 	uint64_t boot_ns;              /* its link came up: it began to configure addresses anew; 0: not seen */
 	uint32_t routes_base;          /* routes_created of the segment then, or when it was first heard */
 	uint32_t routes_extra;         /* made again for it alone since */
 	uint32_t member_oldest, member_newest; /* its memberships in order of joining: indexes */
 	uint16_t n_groups, n_snm;              /* memberships; of them in solicited-node groups */
 	uint32_t mld_at;                       /* ICS_COARSE(): its latest report or done; 0: never */
-	bool held;                             /* ics_model_hold() */
 };
 
 /* An address and the MAC that claims it, RFC 4861 7.2. */
@@ -139,15 +139,20 @@ struct ics_binding {
 	uint32_t segment;
 	struct ics_mac mac;
 	uint8_t flags;
-	uint8_t iid : 6;     /* enum ics_iid */
-	uint8_t held : 1;    /* ics_model_hold() */
-	uint8_t proven : 1;  /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
-	struct ics_mac prev; /* the MAC before this one, zero when there was none */
-	uint16_t changes;    /* of the MAC; saturates */
-	uint32_t host;       /* index of the host that claimed it, 0 when that is gone */
-	uint32_t older, newer; /* in the list of that host */
+	uint8_t iid : 6;    /* enum ics_iid */
+	uint8_t held : 1;   /* ics_model_hold() */
+	uint8_t proven : 1; /* its MAC asked for it, asked from it or answered for it: more than a claim in passing */
+	uint32_t host;      /* index of the host that claimed it, 0 when that is gone */
 	uint64_t first_ns, last_ns;
-	uint32_t dad_at, moved_at; /* ICS_COARSE(): its latest DAD, the latest change of its MAC; 0: never */
+	uint32_t dad_at;  /* ICS_COARSE(): its latest DAD; 0: never */
+	uint16_t changes; /* of the MAC; saturates */
+};
+
+/* What few messages are about, apart from what each one is: a binding is a cache line. */
+struct ics_binding_more {
+	uint32_t older, newer; /* in the list of its host */
+	uint32_t moved_at;     /* ICS_COARSE(): the latest change of its MAC; 0: never */
+	struct ics_mac prev;   /* the MAC before this one, zero when there was none */
 };
 
 /* Times of which a million are kept: in about milliseconds, and good for 52 days. */
@@ -174,8 +179,8 @@ struct ics_dad {
 #define ICS_SOLICITS_MAX 262144
 #define ICS_SOLICIT_NS 3000000000ull
 struct ics_solicit {
-	struct ics_table_head head;
-	struct ics_ip target; /* with segment the key */
+	_Alignas(64) struct ics_table_head head; /* a cache line */
+	struct ics_ip target;                    /* with segment the key */
 	uint32_t segment;
 	uint32_t newer : 31; /* the next to end; index */
 	uint32_t answered : 1;
@@ -217,6 +222,7 @@ struct ics_claim_change {
 };
 
 /* What became of the binding that a message claims, for the address history: SEEN at most once a minute. */
+#define ICS_NOTE_NS 60000000000ull
 enum ics_note { ICS_NOTE_NONE, ICS_NOTE_NEW, ICS_NOTE_MOVED, ICS_NOTE_SEEN };
 struct ics_binding_note {
 	enum ics_note what;
@@ -323,6 +329,7 @@ struct ics_ahead {
 	uint32_t segment;       /* id plus one; 0: not known, or its sender is not */
 	uint64_t binding, host; /* hashes, then indexes; 0: none */
 	uint64_t group, member; /* likewise */
+	uint64_t news_group;    /* hash */
 	uint64_t solicit;       /* likewise */
 	uint64_t asker, dad;    /* hashes */
 	bool binding_late;      /* its entry stands behind another one */
@@ -353,6 +360,7 @@ const struct ics_binding *ics_model_binding_find(struct ics_model *m, uint32_t s
 const struct ics_binding *ics_model_binding_next(const struct ics_model *m, uint32_t *index);
 uint32_t ics_model_binding_last(const struct ics_model *m);                                /* no index is higher */
 const struct ics_binding *ics_model_binding_at(const struct ics_model *m, uint32_t index); /* NULL: it is free */
+const struct ics_binding_more *ics_model_binding_more(const struct ics_model *m, const struct ics_binding *b);
 /* So many in the last one to two hours. */
 uint32_t ics_segment_mac_churn(const struct ics_segment *seg, uint64_t now_ns);
 /* Of a hundred answers of hosts known to be live the tap saw so many; -1 when there were too few to tell. */

@@ -93,6 +93,17 @@ ics_table_tag(uint64_t hash)
 	return (uint32_t)(hash >> 32) & ICS_TABLE_TAG;
 }
 
+/* The first two lines of an entry; entries of 64 octets, or of more in full lines, lie on lines of their own. */
+static inline void
+ics_table_prefetch_at(const struct ics_table *t, uint32_t i)
+{
+	const uint8_t *e = ics_table_at(t, i);
+
+	__builtin_prefetch(e);
+	if (t->entry_len != 64)
+		__builtin_prefetch(e + 64);
+}
+
 static inline uint32_t
 ics_table_prefetch_entry(const struct ics_table *t, uint64_t hash)
 {
@@ -100,8 +111,7 @@ ics_table_prefetch_entry(const struct ics_table *t, uint64_t hash)
 
 	if (i == 0 || (head & ICS_TABLE_TAG) != ics_table_tag(hash))
 		return 0;
-	__builtin_prefetch(ics_table_at(t, i));
-	__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
+	ics_table_prefetch_at(t, i);
 	return i;
 }
 
@@ -118,8 +128,7 @@ ics_table_prefetch_chain(const struct ics_table *t, uint64_t hash)
 
 	if (i == 0 || (behind && !(head & ICS_TABLE_MORE)))
 		return 0;
-	__builtin_prefetch(ics_table_at(t, i));
-	__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
+	ics_table_prefetch_at(t, i);
 	return behind ? i | ICS_TABLE_BEHIND : i;
 }
 
@@ -128,10 +137,8 @@ ics_table_prefetch_behind(const struct ics_table *t, uint64_t index)
 {
 	uint32_t i = ((const struct ics_table_head *)ics_table_at(t, (uint32_t)index))->next;
 
-	if (i != 0) {
-		__builtin_prefetch(ics_table_at(t, i));
-		__builtin_prefetch((const uint8_t *)ics_table_at(t, i) + 64);
-	}
+	if (i != 0)
+		ics_table_prefetch_at(t, i);
 	return i;
 }
 

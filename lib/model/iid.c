@@ -58,7 +58,7 @@ ics_iid_of(const struct ics_model *m, uint32_t host, const struct ics_ip *addr)
 
 		if (memcmp(b->addr.b, addr->b, 8) == 0 && b->iid != ICS_IID_EUI64 && !is_readable(b->addr.b + 8))
 			return ICS_IID_TEMP;
-		i = b->newer;
+		i = binding_more_at(m, i)->newer;
 	}
 	return ICS_IID_STABLE;
 }

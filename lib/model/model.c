@@ -30,6 +30,7 @@ ics_model_new(const struct ics_config *conf, uint64_t seed)
 	    ics_routes_init(m, ics_hash_mix(seed, 8)) != 0 || ics_holds_init(m, ics_hash_mix(seed, 21)) != 0 ||
 	    ics_paths_init(m, ics_hash_mix(seed, 12)) != 0 || ics_mcast_init(m, ics_hash_mix(seed, 13)) != 0 ||
 	    ics_frames_init(m) != 0 || ics_gateways_init(m) != 0 ||
+	    (m->binding_more = calloc(ICS_BINDINGS_MAX, sizeof(*m->binding_more))) == NULL ||
 	    (m->by_id = calloc(ICS_ROUTERS_MAX, sizeof(*m->by_id))) == NULL) {
 		ics_model_free(m);
 		errno = ENOMEM;
@@ -63,6 +64,7 @@ ics_model_free(struct ics_model *m)
 	ics_table_fini(&m->advertisers);
 	ics_timers_fini(&m->clock.timers);
 	free(m->by_id);
+	free(m->binding_more);
 	free(m);
 }
 

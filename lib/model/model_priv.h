@@ -86,7 +86,8 @@ struct ics_model {
 	struct ics_config conf;
 	struct ics_clock clock;
 	struct ics_table segments, routers, hosts, bindings;
-	struct ics_table holds; /* what open anomalies are about */
+	struct ics_binding_more *binding_more; /* of those, by index less one */
+	struct ics_table holds;                /* what open anomalies are about */
 	struct ics_table prefixes, advertisers;
 	struct ics_ra_view ra;        /* of the latest RA */
 	struct ics_query_event query; /* of the latest query */
@@ -98,7 +99,8 @@ struct ics_model {
 	uint64_t routes_swept_ns;
 	uint32_t latest_binding;                       /* that was looked up and found */
 	struct seg_entry *recent_seg[RECENT_SEGMENTS]; /* by recent_segment(): they come in runs, or by turns */
-	struct ics_ahead expected;                     /* what the next record is about, perhaps */
+	uint64_t minute_ns;                            /* when that of the latest message began */
+	uint32_t expected_host, expected_solicit;      /* what the next record is about, perhaps: indexes */
 	uint32_t *by_id;                               /* indexes of routers in order of id */
 	uint32_t last_router_id;
 	struct ics_timer reconf;        /* reconf.c: goes through the bindings */
@@ -130,6 +132,18 @@ static inline struct seg_entry *
 seg_by_id(const struct ics_model *m, uint32_t id)
 {
 	return ics_table_at(&m->segments, id + 1);
+}
+
+static inline struct ics_binding_more *
+binding_more_at(const struct ics_model *m, uint32_t i)
+{
+	return &m->binding_more[i - 1];
+}
+
+static inline struct ics_binding_more *
+binding_more(const struct ics_model *m, const struct ics_binding *b)
+{
+	return binding_more_at(m, ics_table_index(&m->bindings, b));
 }
 
 /* Findings about icmpscope itself are about none. */
@@ -247,7 +261,8 @@ void ics_host_rerouted(struct ics_model *m, uint32_t host, uint32_t n);
 uint32_t ics_host_heard(struct ics_model *m, struct seg_entry *seg, const struct ics_msg *msg, uint32_t hint);
 void ics_host_flag(struct ics_model *m, struct seg_entry *seg, uint32_t host, uint16_t flag);
 /* addr was claimed by host with mac as its link-layer address; NULL when it is no unicast address or there is no
- * room. A binding to another MAC is replaced only where may_replace says so (RFC 4861 7.2.3, 7.2.5).
+ * room. A binding to another MAC is replaced only where may_replace says so (RFC 4861 7.2.3, 7.2.5). known: what
+ * ics_binding_get() said of addr, or NULL; saves a look-up.
  */
 enum ics_claim {
 	ICS_CLAIM_PROBE,   /* by DAD, no claim yet */
@@ -256,7 +271,8 @@ enum ics_claim {
 	ICS_CLAIM_REPLACE,
 };
 struct ics_binding *ics_binding_claim(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr,
-				      const struct ics_mac *mac, uint32_t host, uint64_t ts_ns, enum ics_claim how);
+				      const struct ics_binding *known, const struct ics_mac *mac, uint32_t host,
+				      uint64_t ts_ns, enum ics_claim how);
 /* Looks at the next n places and lets those go that were not claimed for ICS_HOLD_NS. */
 void ics_bindings_sweep(struct ics_model *m, uint32_t n);
 struct ics_binding *ics_binding_get(struct ics_model *m, struct seg_entry *seg, const struct ics_ip *addr);

@@ -51,8 +51,9 @@ ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ic
 {
 	bool learn = how_far == ICS_DISPUTE_LEARN;
 	const struct ics_host *before = ics_model_host_find(m, b->segment, &b->mac);
-	uint64_t held =
-		b->moved_at == 0 ? ts_ns - b->first_ns : (uint64_t)(ICS_COARSE(ts_ns) - b->moved_at) * ICS_COARSE_NS;
+	struct ics_binding_more *more = binding_more(m, b);
+	uint64_t held = more->moved_at == 0 ? ts_ns - b->first_ns
+					    : (uint64_t)(ICS_COARSE(ts_ns) - more->moved_at) * ICS_COARSE_NS;
 	struct ics_claim_change *c = &m->change->claim;
 
 	c->differs = true;
@@ -68,8 +69,8 @@ ics_binding_disputed(struct ics_model *m, struct ics_binding *b, const struct ic
 	b->flags |= ICS_BINDING_DISPUTED;
 	if (!replace)
 		return;
-	b->prev = b->mac;
-	b->moved_at = ICS_COARSE(ts_ns);
+	more->prev = b->mac;
+	more->moved_at = ICS_COARSE(ts_ns);
 	if (b->changes != UINT16_MAX)
 		b->changes++;
 	b->flags &= ~(ICS_BINDING_PROXY | ICS_BINDING_ANYCAST | ICS_BINDING_FHRP);
@@ -114,6 +115,12 @@ ics_model_binding_next(const struct ics_model *m, uint32_t *index)
 		}
 	*index = i <= m->bindings.fresh ? i : 0;
 	return NULL;
+}
+
+const struct ics_binding_more *
+ics_model_binding_more(const struct ics_model *m, const struct ics_binding *b)
+{
+	return binding_more(m, b);
 }
 
 uint32_t

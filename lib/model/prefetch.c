@@ -114,13 +114,9 @@ static void
 prefetch_host_of(const struct ics_model *m, uint32_t binding)
 {
 	const struct ics_binding *b = ics_table_at(&m->bindings, binding);
-	const uint8_t *h;
 
-	if (b->host == 0)
-		return;
-	h = ics_table_at(&m->hosts, b->host);
-	__builtin_prefetch(h);
-	__builtin_prefetch(h + 64);
+	if (b->host != 0)
+		__builtin_prefetch(ics_table_at(&m->hosts, b->host));
 }
 
 /* Buckets have come. */
@@ -135,10 +131,35 @@ find_entries(const struct ics_model *m, struct ics_ahead *ahead)
 		(void)ics_table_prefetch_entry(&m->dads, ahead->dad);
 	if (ahead->binding != 0)
 		ahead->binding = ics_table_prefetch_chain(&m->bindings, ahead->binding);
-	if (ahead->host != 0 && (ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host)) != 0)
-		__builtin_prefetch((const uint8_t *)ics_table_at(&m->hosts, (uint32_t)ahead->host) + 128);
+	if (ahead->host != 0)
+		ahead->host = ics_table_prefetch_entry(&m->hosts, ahead->host);
 	if (ahead->group != 0)
 		ahead->group = ics_table_prefetch_entry(&m->mcast->groups, ahead->group);
+}
+
+/* Once a minute an address is news (host.c), and then it is looked whether its holder is in the group that it must join. */
+static void
+find_group_of(const struct ics_model *m, struct ics_ahead *ahead)
+{
+	static const uint8_t prefix[13] = {0xff, 0x02, [11] = 1, [12] = 0xff};
+	const struct ics_binding *b = ics_table_at(&m->bindings, (uint32_t)ahead->binding);
+	struct addr_key key = {.segment = ahead->segment - 1};
+
+	if (b->last_ns >= m->minute_ns || !b->proven)
+		return;
+	memcpy(key.addr.b, prefix, sizeof(prefix));
+	memcpy(key.addr.b + 13, b->addr.b + 13, 3);
+	ahead->news_group = find_bucket(&m->mcast->groups, &key);
+}
+
+static void
+find_membership(const struct ics_model *m, const struct ics_ahead *ahead)
+{
+	const struct ics_binding *b = ics_table_at(&m->bindings, (uint32_t)ahead->binding);
+	uint32_t key[2] = {ics_table_prefetch_entry(&m->mcast->groups, ahead->news_group), b->host};
+
+	if (key[0] != 0)
+		(void)find_bucket(&m->mcast->members, key);
 }
 
 /* Entries have come. */
@@ -150,6 +171,7 @@ find_behind_entries(const struct ics_model *m, struct ics_ahead *ahead)
 		ahead->binding_late = true;
 	} else if (ahead->binding != 0) {
 		prefetch_host_of(m, (uint32_t)ahead->binding);
+		find_group_of(m, ahead);
 	}
 	if (ahead->group != 0 && ahead->host != 0) {
 		uint32_t key[2] = {(uint32_t)ahead->group, (uint32_t)ahead->host};
@@ -165,6 +187,8 @@ find_last(const struct ics_model *m, struct ics_ahead *ahead)
 
 	if (ahead->binding_late && ahead->binding != 0)
 		prefetch_host_of(m, (uint32_t)ahead->binding);
+	if (ahead->news_group != 0)
+		find_membership(m, ahead);
 	if (ahead->member == 0 || ics_table_prefetch_entry(&m->mcast->members, ahead->member) != 0)
 		return;
 	/* A new one is put behind the host's latest. */
@@ -200,6 +224,7 @@ ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_re
 void
 ics_model_expect(struct ics_model *m, const struct ics_ahead *ahead)
 {
-	m->expected = *ahead;
+	m->expected_host = (uint32_t)ahead->host;
+	m->expected_solicit = (uint32_t)ahead->solicit;
 	m->latest_binding = (uint32_t)ahead->binding;
 }

@@ -22,7 +22,7 @@ struct asker_key {
 	struct ics_mac mac;
 };
 
-_Static_assert(sizeof(struct ics_solicit) == 48, "a quarter of a million of them fit into 12 MB");
+_Static_assert(sizeof(struct ics_solicit) == 64, "a quarter of a million of them fit into 17 MB");
 
 static struct ics_solicit *
 solicit_at(const struct ics_model *m, uint32_t i)
@@ -196,7 +196,7 @@ ics_solicit_asked(struct ics_model *m, struct seg_entry *seg, const struct ics_m
 		note_target(a, msg);
 		out->asker = a;
 	}
-	i = m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, (uint32_t)m->expected.solicit);
+	i = m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, m->expected_solicit);
 	if (i != 0) {
 		s = solicit_at(m, i);
 		/* Several ask for it: it stays with the first that is followed. */
@@ -236,8 +236,7 @@ ics_solicit_answered(struct ics_model *m, struct seg_entry *seg, const struct ic
 		     const struct ics_binding *before)
 {
 	struct solicit_key key = {msg->na.target, seg->s.id};
-	uint32_t i =
-		m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, (uint32_t)m->expected.solicit);
+	uint32_t i = m->solicits.count == 0 ? 0 : ics_table_find_near(&m->solicits, &key, m->expected_solicit);
 	struct ics_solicit *s;
 	struct ics_asker *a;
 

@@ -2,10 +2,10 @@
  * the next buckets in turn, so there is never a rehash of everything, and no allocation after ics_table_init().
  * Called by the model and the detectors for every record.
  */
+#include "ics_pages.h"
 #include "ics_table.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #define BUCKETS_MIN 1024
 /* Of an entry: what is not the first of its chain costs another miss. */
@@ -13,22 +13,17 @@
 #define INDEX_MAX ((1u << 24) - 1)
 /* Buckets before a split of which the entries are asked for. Fewer than BUCKETS_MIN, so there are as many. */
 #define SPLIT_AHEAD 16
-/* Tables of this size are looked up at random: larger pages spare them most misses of the TLB. They fill from the front, so
- * that as much of it as one of them has small ones: of a few entries nobody clears 2 MB.
- */
-#define HUGE_MIN (4u << 20)
-#define HUGE_FROM (2u << 20)
+/* Tables of this size get large pages behind the first of them, and that one once half of it is in use. */
+#define LARGE_MIN (4u << 20)
+#define GATHER_AT (ICS_PAGES_LARGE / 2)
 
 static void *
 reserve(size_t len)
 {
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = ics_pages_reserve(len);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	if (len >= HUGE_MIN)
-		(void)madvise((uint8_t *)p + HUGE_FROM, len - HUGE_FROM,
-			      MADV_HUGEPAGE); /* a wish, kernels without them are fine */
+	if (p != NULL && len >= LARGE_MIN)
+		ics_pages_prefer_large((uint8_t *)p + ICS_PAGES_LARGE, len - ICS_PAGES_LARGE);
 	return p;
 }
 
@@ -101,6 +96,8 @@ is_key(const struct ics_table *t, const struct ics_table_head *h, const void *ke
 	if (n == 20)
 		return ((ics_load_u64(a) ^ ics_load_u64(b)) | (ics_load_u64(a + 8) ^ ics_load_u64(b + 8)) |
 			(ics_load_u64(a + 12) ^ ics_load_u64(b + 12))) == 0;
+	if (n == 10)
+		return ((ics_load_u64(a) ^ ics_load_u64(b)) | (ics_load_u64(a + 2) ^ ics_load_u64(b + 2))) == 0;
 	if (n < 8)
 		return memcmp(a, b, n) == 0;
 	differ = ics_load_u64(a + n - 8) ^ ics_load_u64(b + n - 8);
@@ -132,10 +129,8 @@ ics_table_init(struct ics_table *t, uint32_t entry_len, uint32_t key_len, uint32
 void
 ics_table_fini(struct ics_table *t)
 {
-	if (t->entry != NULL)
-		munmap(t->entry, entries_len(t));
-	if (t->bucket != NULL)
-		munmap(t->bucket, buckets_len(t));
+	ics_pages_free(t->entry, entries_len(t));
+	ics_pages_free(t->bucket, buckets_len(t));
 	memset(t, 0, sizeof(*t));
 }
 
@@ -199,7 +194,8 @@ split(struct ics_table *t)
 
 	if (soon != 0)
 		__builtin_prefetch(head_at(t, soon));
-	t->n_buckets++;
+	if (++t->n_buckets == GATHER_AT / sizeof(*t->bucket) && buckets_len(t) >= LARGE_MIN)
+		ics_pages_gather(t->bucket);
 	*from = 0;
 	for (; i != 0; i = next) {
 		struct ics_table_head *h = head_at(t, i);
@@ -220,7 +216,11 @@ take(struct ics_table *t)
 		t->free_head = head_at(t, i)->next;
 		return i;
 	}
-	return t->fresh == t->max ? 0 : ++t->fresh;
+	if (t->fresh == t->max)
+		return 0;
+	if (++t->fresh == GATHER_AT / t->entry_len && entries_len(t) >= LARGE_MIN)
+		ics_pages_gather(t->entry);
+	return t->fresh;
 }
 
 uint32_t

@@ -121,7 +121,7 @@ tell_binding(const struct ics_model *m, struct ics_warm_walk *w, union ics_warm 
 		.addr = b->addr,
 		.segment = b->segment,
 		.mac = b->mac,
-		.prev = b->prev,
+		.prev = ics_model_binding_more(m, b)->prev,
 		.host = h->mac,
 		.flags = b->flags,
 		.iid = b->iid,

@@ -38,7 +38,7 @@ void ics_ring_publish(void *ring);
 /* Hands at most max_records records to cb, oldest first and up to ICS_RING_BATCH at a time, and gives their space back;
  * records and frames live as long as the call. Returns how many there were. Consumer only.
  */
-#define ICS_RING_BATCH 32
+#define ICS_RING_BATCH 128
 struct ics_ring_item {
 	const struct ics_record *rec;
 	struct ics_view frame;
