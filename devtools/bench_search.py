@@ -4,7 +4,7 @@ longer trial at the first that loses nothing; testpmd rxonly and icmpscope in tu
 import statistics
 import time
 
-from bench_memif import MODES, RING_LOG, Inspector, Pmd, Rig, Stalls, by_distance, disturbed, in_turns, wait_for_calm, where
+from bench_memif import RING_LOG, Inspector, Pmd, Rig, Stalls, by_distance, disturbed, in_turns, wait_for_calm, where
 from bench_rows import Beside, Generator, distance_ns
 
 LINE_RATE = 15_500_000  # 10 Gb/s of frames of 64 octets are 14.88
@@ -52,19 +52,19 @@ class Trials:
         return t
 
     def search(self):
-        """The best trial that lost nothing for CONFIRM_S, or None; whether a rung above it lost (else the sender is the limit)."""
+        """The best trial that lost nothing for CONFIRM_S, or None; the last one above it that lost, or None: the sender is the limit."""
         t = self.run(0, TRIAL_S)
         rate, rungs = 0, [TOP_PPS * STEP**k for k in range(80)]
         rungs = [r for r in rungs if r <= t["received_pps"] / STEP][:RUNGS]
-        lost_above = False
+        above = None
         while True:
             if t["lost"] == 0:
                 t = self.run(rate, CONFIRM_S)
                 if t["lost"] == 0:
-                    return t, lost_above
-            lost_above = True
+                    return t, above
+            above = t
             if not rungs:
-                return None, True
+                return None, above
             rate = rungs.pop(0)
             t = self.run(rate, TRIAL_S)
 
@@ -75,9 +75,10 @@ def _search_one(receiver_class, mode, directory, mix, scope_class, until):
     with Rig(receiver_class, mode, directory, scope_class, make_sender) as rig:
         trials = Trials(rig, until)
         line = trials.run(LINE_RATE, LINE_S)
-        best, lost_above = trials.search()
-    return {"best_pps": best["pps"] if best else 0, "limit": "receiver" if lost_above else "sender", "line": line, "trials": trials.made,
-            "conserved": all(t["conserved"] for t in trials.made), "sure": bool(best) and not line["disturbed"] * line["lost"]}
+        best, above = trials.search()
+    unsure = best is None or any(t is not None and t["lost"] and t["disturbed"] for t in (line, above))
+    return {"best_pps": best["pps"] if best else 0, "limit": "receiver" if above else "sender", "line": line, "trials": trials.made,
+            "conserved": all(t["conserved"] for t in trials.made), "sure": not unsure}
 
 
 def _pair(directory, mix, mode, scope_class, until):
@@ -89,9 +90,8 @@ def _pair(directory, mix, mode, scope_class, until):
     return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and all(o["sure"] for o in out), "testpmd": out[0], "icmpscope": out[1]}
 
 
-def search(directory, rounds, scope_class, mixes=("bulk", "nd_mix")):
+def search(directory, rounds, scope_class, kinds=(("bulk", "copy"), ("nd_mix", "copy"))):
     rows = []
-    kinds = [(mix, mode) for mode in MODES for mix in mixes]
     for (mix, mode), pairs in in_turns(kinds, min(rounds, PAIRS), BUDGET_S, lambda k, until: _pair(directory, *k, scope_class, until)):
         bad = sum(not p["good"] for p in pairs)
         for cpus, of in by_distance(pairs):
