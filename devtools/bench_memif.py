@@ -10,17 +10,15 @@ import os
 import statistics
 import time
 
-from bench_peers import CpuTime, Testpmd, pcap_vdev
+from bench_peers import CpuTime, Session, Testpmd, pcap_vdev
 from bench_rows import NEAR_NS, WORKER_CPU, Beside, all_in, distance_ns, losses, memif
 
 RING_LOG = 14  # slots in shared memory, as a power of two; the most that memif has
 # Of its time the receiver may wait for its CPU, in more than one piece: in one of a millisecond 16,384 slots are full at 14.88 Mpps.
 STALL_SHARE = 0.002
-RATE_STALL_SHARE = 0.005  # where not a frame's loss counts, but how many are taken in all
+RATE_STALL_SHARE = 0.01  # where not a frame's loss counts, but how many are taken in all
 ZERO_COPY_RING_LOG = 11  # as many buffers are under way: more of them than fit into the second-level cache are slower
 OTHERS_PERCENT = 4
-CALM_WAIT_S = 5
-CALM_PERCENT = 8
 BUDGET_S = 280  # of a row
 
 # The ways: copy, memif's own, the receiver (server) copies out of shared memory; zero-copy, the receiver is the client, and the
@@ -30,17 +28,6 @@ KINDS = [("bulk", "copy"), ("nd_mix", "copy"), ("bulk", "zero-copy"), ("nd_mix",
 
 def disturbed(trial, stall_share=STALL_SHARE):
     return trial["stall_ms"] > stall_share * trial["seconds"] * 1000 or trial["others_percent"] >= OTHERS_PERCENT
-
-
-def wait_for_calm(until):
-    """Until others leave the machine alone, for a while."""
-    end = min(time.monotonic() + CALM_WAIT_S, until)
-    with Beside() as beside:
-        while time.monotonic() < end:
-            beside.start()
-            time.sleep(0.3)
-            if beside.others_percent() < CALM_PERCENT:
-                break
 
 
 def where(ns):
@@ -68,7 +55,7 @@ class Stalls:
 
 
 def go_last(pid):
-    """What else wants the sender's CPU has it, and so nothing looks for room on the receiver's."""
+    """What else of this run wants the sender's CPU has it, and so nothing looks for room on the receiver's."""
     for t in os.listdir(f"/proc/{pid}/task"):
         os.sched_setscheduler(int(t), os.SCHED_IDLE, os.sched_param(0))
 
@@ -181,7 +168,7 @@ def _full_rate(receiver_class, mode, directory, kind, seconds, scope_class):
 
     def make_sender(socket, role):
         return Testpmd(directory, [*([pcap_vdev(directory / f"{kind}.pcap")] if looped else []), memif(socket, role, RING_LOG)],
-                       [f"--forward-mode={'io' if looped else kind}"], lcores="0@0,1@0")
+                       [f"--forward-mode={'io' if looped else kind}"], lcores="0@0,1@0", session=True)
     with Rig(receiver_class, mode, directory, scope_class, make_sender) as rig:
         gen = rig.sender
         gen.wait_link(int(looped))
@@ -219,10 +206,10 @@ def in_turns(kinds, rounds, budget_s, make_pair):
 
     def wants(kind):
         return not pairs[kind] or (sum(p["good"] for p in pairs[kind]) < rounds and time.monotonic() < until)
-    while any(map(wants, kinds)):
-        for kind in filter(wants, kinds):
-            wait_for_calm(until)
-            pairs[kind].append(make_pair(kind, until))
+    with Session():
+        while any(map(wants, kinds)):
+            for kind in filter(wants, kinds):
+                pairs[kind].append(make_pair(kind, until))
     return pairs.items()
 
 

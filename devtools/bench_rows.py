@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import bench_peers
-from bench_peers import CpuTime
+from bench_peers import CpuTime, Session
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "dts"))
@@ -56,7 +56,10 @@ class Generator:
         argv = ["chrt", "--idle", "0"] if last else []
         argv += [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
         self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=last,
+                                        env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
+        if last:
+            Session(self.process.pid)
         self.probes = {}
 
     def finish(self):

@@ -4,7 +4,7 @@ longer trial at the first that loses nothing; testpmd rxonly and icmpscope in tu
 import statistics
 import time
 
-from bench_memif import RING_LOG, Inspector, Pmd, Rig, Stalls, by_distance, disturbed, in_turns, wait_for_calm, where
+from bench_memif import RING_LOG, Inspector, Pmd, Rig, Stalls, by_distance, disturbed, in_turns, where
 from bench_rows import Beside, Generator, distance_ns
 
 LINE_RATE = 15_500_000  # 10 Gb/s of frames of 64 octets are 14.88
@@ -48,7 +48,6 @@ class Trials:
             reached = t["pps"] > REACHED * rate
             if (t["lost"] == 0 and reached) or (t["lost"] and not t["disturbed"]) or time.monotonic() > self.until:
                 break
-            wait_for_calm(self.until)
         return t
 
     def search(self):
