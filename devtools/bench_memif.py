@@ -19,7 +19,6 @@ STALL_SHARE = 0.002
 RATE_STALL_SHARE = 0.01  # where not a frame's loss counts, but how many are taken in all
 ZERO_COPY_RING_LOG = 11  # as many buffers are under way: more of them than fit into the second-level cache are slower
 OTHERS_PERCENT = 4
-BUDGET_S = 280  # of a row
 
 # The ways: copy, memif's own, the receiver (server) copies out of shared memory; zero-copy, the receiver is the client, and the
 # sender writes into its packet buffers.
@@ -199,10 +198,10 @@ def _pair(directory, kind, mode, seconds, scope_class):
     return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and not any(disturbed(t, RATE_STALL_SHARE) for t in out), "testpmd": out[0], "icmpscope": out[1]}
 
 
-def in_turns(kinds, rounds, budget_s, make_pair):
+def in_turns(kinds, rounds, limit_s, make_pair):
     """(kind, pairs) of each kind: one pair of each after the other, until each has so many good ones or the time is over. The first
     of each is made in any case."""
-    pairs, until = {k: [] for k in kinds}, time.monotonic() + budget_s
+    pairs, until = {k: [] for k in kinds}, time.monotonic() + limit_s
 
     def wants(kind):
         return not pairs[kind] or (sum(p["good"] for p in pairs[kind]) < rounds and time.monotonic() < until)
@@ -219,9 +218,9 @@ def by_distance(pairs):
     return [g for g in good if g[1]] or [("disturbed", pairs)]
 
 
-def full_rate(directory, rounds, seconds, scope_class, kinds=KINDS):
+def full_rate(directory, rounds, seconds, scope_class, kinds, limit_s):
     rows = []
-    for (kind, mode), pairs in in_turns(kinds, rounds, BUDGET_S, lambda k, _: _pair(directory, *k, seconds, scope_class)):
+    for (kind, mode), pairs in in_turns(kinds, rounds, limit_s, lambda k, _: _pair(directory, *k, seconds, scope_class)):
         bad = [p for p in pairs if not p["good"]]
         for cpus, of in by_distance(pairs):
             def middle(f, of=of):

@@ -14,8 +14,8 @@ TRIAL_S, CONFIRM_S = 1, 3
 RUNGS = 12
 TRIES = 2
 REACHED = 0.95
-BUDGET_S = 150  # of the row: then it says what it has
 PAIRS = 3
+KINDS = [("bulk", "copy"), ("nd_mix", "copy")]
 
 
 class Trials:
@@ -60,6 +60,8 @@ class Trials:
                 if t["lost"] == 0:
                     return t, above
             above = t
+            if time.monotonic() > self.until:
+                break
             # The host may have moved the CPUs: from what was received there, down again.
             rungs = [r for r in rungs if r <= t["received_pps"] / STEP and r != rate]
             rate = rungs[0] if rungs else rate
@@ -88,9 +90,9 @@ def _pair(directory, mix, mode, scope_class, until):
     return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and all(o["sure"] for o in out), "testpmd": out[0], "icmpscope": out[1]}
 
 
-def search(directory, rounds, scope_class, kinds=(("bulk", "copy"), ("nd_mix", "copy"))):
+def search(directory, rounds, scope_class, kinds, limit_s):
     rows = []
-    for (mix, mode), pairs in in_turns(kinds, min(rounds, PAIRS), BUDGET_S, lambda k, until: _pair(directory, *k, scope_class, until)):
+    for (mix, mode), pairs in in_turns(kinds, min(rounds, PAIRS), limit_s, lambda k, until: _pair(directory, *k, scope_class, until)):
         bad = sum(not p["good"] for p in pairs)
         for cpus, of in by_distance(pairs):
             def middle(who, of=of):
