@@ -2,6 +2,7 @@
 each, side by side. An attacker's port sends no more than 1 Mbit/s, so that a flood floods a LAN and not the machine.
 """
 
+import signal
 import subprocess
 import threading
 import time
@@ -10,6 +11,7 @@ import lab
 import lan_group
 
 ATTACKER_MAC = "02:00:00:00:66:66"
+START_S = 20  # a tool may take on a slow machine before it listens
 RATE = ("tbf", "rate", "1mbit", "burst", "200kb", "latency", "20ms")
 
 
@@ -35,17 +37,29 @@ class AttackedLan(lab.Lab):
         self.ping("atk", h1, count=1)
 
     def attack(self, a):
-        """Runs the tool for its seconds, and what the LAN does meanwhile."""
+        """Runs the tool for its seconds, and what the LAN does meanwhile: then from when it listens, for that is what it waits for."""
+        command = list(map(self.mine, a.command))
+        if not a.meanwhile:
+            self.run("timeout", "-s", "INT", "-k", "1", a.seconds, *command, ns="atk", check=False, timeout=a.seconds + 20)
+            return
         quit_now = threading.Event()
-        life = threading.Thread(target=a.meanwhile, args=(self, quit_now)) if a.meanwhile else None
-        if life:
-            life.start()
+        life = threading.Thread(target=a.meanwhile, args=(self, quit_now))
+        tool = self.start("timeout", "-s", "INT", "-k", "1", a.seconds + 2 * START_S, *command, ns="atk")
         try:
-            self.run("timeout", "-s", "INT", "-k", "1", a.seconds, *map(self.mine, a.command), ns="atk", check=False, timeout=a.seconds + 20)
+            end = time.monotonic() + START_S
+            while tool.poll() is None and not self.listens() and time.monotonic() < end:
+                time.sleep(0.1)
+            life.start()
+            time.sleep(a.seconds)
         finally:
+            self.stop(tool, signal.SIGINT)
             quit_now.set()
-            if life:
+            if life.ident:
                 life.join(20)
+
+    def listens(self):
+        """Whether anybody on the attacker has a packet socket: the first line of the kernel's list is its head."""
+        return self.run("cat", "/proc/net/packet", ns="atk").stdout.count("\n") > 1
 
 
 # What goes on in a LAN while it is attacked: (net, an event that ends it)
