@@ -19,6 +19,7 @@ STALL_SHARE = 0.002
 RATE_STALL_SHARE = 0.01  # where not a frame's loss counts, but how many are taken in all
 ZERO_COPY_RING_LOG = 11  # as many buffers are under way: more of them than fit into the second-level cache are slower
 OTHERS_PERCENT = 4
+SLICES, EVEN = 5, 0.75
 
 # The ways: copy, memif's own, the receiver (server) copies out of shared memory; zero-copy, the receiver is the client, and the
 # sender writes into its packet buffers.
@@ -76,6 +77,9 @@ class Pmd:
         self.pmd.tell("start")
         self.pid = self.pmd.pid()
 
+    def count(self):
+        return self.pmd.received()[1]
+
     def frames(self, expected):
         end = time.monotonic() + 10
         while (n := self.pmd.received()[1]) < expected and time.monotonic() < end:
@@ -101,6 +105,9 @@ class Inspector:
     def __init__(self, _, socket, mode, scope_class):
         self.scope = scope_class("-p", receiver_port(socket, mode), "-w", str(WORKER_CPU))
         self.pid = self.scope.process.pid
+
+    def count(self):
+        return self.scope.info()["frames"]
 
     def frames(self, expected):
         return all_in(self.scope, expected)["frames"]
@@ -161,6 +168,16 @@ class Rig:
 
 # ---- testpmd at its full rate ----
 
+def _pace(receiver, seconds):
+    """Of SLICES parts of the time the slowest, as a share of the median: what the host does to the CPUs for less than a trial."""
+    seen = [(time.monotonic(), receiver.count())]
+    for _ in range(SLICES):
+        time.sleep(seconds / SLICES)
+        seen.append((time.monotonic(), receiver.count()))
+    rates = [(n1 - n0) / (t1 - t0) for (t0, n0), (t1, n1) in zip(seen, seen[1:])]
+    return round(min(rates) / max(statistics.median(rates), 1), 2)
+
+
 def _full_rate(receiver_class, mode, directory, kind, seconds, scope_class):
     """By the CPU time of the sender's forwarding thread: it shares its CPU with the control core."""
     looped = kind not in ("txonly", "flowgen")
@@ -180,12 +197,12 @@ def _full_rate(receiver_class, mode, directory, kind, seconds, scope_class):
             beside.start()
             cpu, stalls, t0 = CpuTime(gen.pid()), Stalls(rig.receiver.pid), time.monotonic()
             gen.tell("start")
-            time.sleep(seconds)
+            pace = _pace(rig.receiver, seconds)
             sent, given_up = gen.stop_and_count()
             sending_s, took, stall_ms, others = cpu.seconds(), time.monotonic() - t0, stalls.ms(), beside.others_percent()
         received = rig.receiver.frames(before + sent) - before
         return {"offered_pps": (sent + given_up) / sending_s, "pps": received / sending_s, "sent": sent, "given_up": given_up,
-                "lost": sent - received + rig.receiver.lost_inside(), "conserved": rig.receiver.conserved(),
+                "lost": sent - received + rig.receiver.lost_inside(), "conserved": rig.receiver.conserved(), "pace": pace,
                 "sender_cpu_percent": round(100 * sending_s / took), "seconds": round(took, 2), "stall_ms": round(stall_ms, 2), "others_percent": others}
 
 
@@ -195,7 +212,7 @@ def _pair(directory, kind, mode, seconds, scope_class):
         out.append(_full_rate(receiver_class, mode, directory, kind, seconds, scope_class))
         ns.append(distance_ns())
     cpus = where(ns)
-    return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and not any(disturbed(t, RATE_STALL_SHARE) for t in out), "testpmd": out[0], "icmpscope": out[1]}
+    return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and not any(disturbed(t, RATE_STALL_SHARE) or t["pace"] < EVEN for t in out), "testpmd": out[0], "icmpscope": out[1]}
 
 
 def in_turns(kinds, rounds, limit_s, make_pair):
