@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
@@ -31,8 +32,9 @@ static struct worker_shared shared;
 static _Atomic bool stop_limit;
 /* Of the last window, on the worker's lcore; CPU time, which others' turns on that CPU do not lengthen. */
 static _Atomic uint64_t window_packets, window_ns;
-/* Every message is a record of its own, as if each were another. */
-static bool unfolded;
+/* Every message is a record of its own: there is no fold cache, or there is and the key of its hash is another for each burst. */
+static bool unfolded, distinct;
+static struct worker *_Atomic running;
 static uint64_t consumed, consumed_records, consumed_samples;
 
 static int
@@ -58,6 +60,17 @@ open_port(unsigned mbufs)
 	if (rc == 0)
 		rc = rte_eth_rx_queue_setup(port, 0, DESCRIPTORS, 0, NULL, pool);
 	return rc == 0 ? rte_eth_dev_start(port) : rc;
+}
+
+static uint16_t
+change_key(uint16_t port_id, uint16_t queue, struct rte_mbuf **m, uint16_t n, uint16_t max, void *ctx)
+{
+	struct worker *w = atomic_load_explicit(&running, memory_order_relaxed);
+
+	(void)port_id, (void)queue, (void)m, (void)max, (void)ctx;
+	if (w != NULL)
+		w->inspect.seed++;
+	return n;
 }
 
 static double
@@ -136,6 +149,7 @@ measure_worker(struct worker *w)
 	uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000 * WINDOW_MS;
 
 	atomic_store(&shared.stop, false);
+	atomic_store(&running, w);
 	if (rte_eal_remote_launch(run_worker, w, 1) != 0)
 		return 0;
 	while (rte_rdtsc() < end)
@@ -147,6 +161,7 @@ measure_worker(struct worker *w)
 	rte_eal_wait_lcore(1);
 	while (drain(w) > 0)
 		;
+	atomic_store(&running, NULL);
 	return window_cycles();
 }
 
@@ -272,14 +287,17 @@ main(int argc, char **argv)
 			eal[2] = "--in-memory";
 		else if (strcmp(argv[i], "unfolded") == 0)
 			unfolded = true;
+		else if (strcmp(argv[i], "distinct") == 0)
+			distinct = true;
 		else if (sscanf(argv[i], "seeds=%u", &seeds) != 1)
 			known = false;
 	}
 	if (argc < 2 || !known || rounds == 0 || rounds > ICS_ARRAY_LEN(kinds[0].all) || frames == 0 || seeds == 0) {
 		fprintf(stderr,
-			"usage: icmpscope-bench-worker CAPTURE [ROUNDS [FRAMES IN IT [huge] [unfolded] [seeds=N]]]\n"
-			"two CPUs, root; in hugepages; every message a record of its own; so many seeds, one after "
-			"the other\n");
+			"usage: icmpscope-bench-worker CAPTURE [ROUNDS [FRAMES IN IT [WORD]...]]   two CPUs, root\n"
+			"huge: in hugepages; unfolded: no fold cache; distinct: every message is taken for another; "
+			"seeds=N: so "
+			"many seeds of all hashes, one after the other\n");
 		return 2;
 	}
 	snprintf(prefix, sizeof(prefix), "--file-prefix=icsbenchw%d", getpid());
@@ -290,6 +308,8 @@ main(int argc, char **argv)
 	rc = open_port(MBUFS + frames);
 	if (rc != 0)
 		return die(argv[1], rc);
+	if (distinct && rte_eth_add_rx_callback(port, 0, change_key, NULL) == NULL)
+		return die("a callback", rte_errno);
 	for (unsigned i = 1; i <= seeds && rc == 0; i++)
 		rc = run(rounds, i);
 	if (rc == 0 && seeds > 1)

@@ -249,7 +249,7 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 {
 	const struct rte_mempool *pool = m[0]->pool;
 	uint64_t unusual = 0, bytes = 0;
-	uint32_t ip4 = 0, ip6 = 0, snapped = 0;
+	uint32_t told = 0, ip6 = 0, snapped = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		enum ics_class class = told_class(ptypes, m[i]);
@@ -258,7 +258,7 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 		unusual |= ((rearm_of(m[i]) & (REARM_REFCNT | REARM_SEGS)) ^ REARM_USUAL) |
 			   (m[i]->ol_flags & UNUSUAL_FLAGS) | ((uintptr_t)m[i]->pool ^ (uintptr_t)pool);
 		if (ics_likely(class != ICS_CLASS_COUNT)) {
-			ip4 += class == ICS_CLASS_ip4_other;
+			told++;
 			ip6 += class == ICS_CLASS_ip6_other;
 			bytes += m[i]->pkt_len;
 			snapped += m[i]->data_len < m[i]->pkt_len;
@@ -269,11 +269,10 @@ glance_told(const struct ics_glance_conf *conf, const struct ptype_map *ptypes, 
 		describe(m[i], &f);
 		ics_glance(conf, &f, true, g, left);
 	}
-	g->ip4 += ip4;
 	g->ip6 += ip6;
 	g->bytes += bytes;
 	g->snapped += snapped;
-	g->told = ip4 + ip6;
+	g->told = told;
 	return unusual;
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #define MS 1000000ull
+#define T0 (10000 * MS)
 
 static struct ics_record
 record(uint64_t hash, uint64_t ts_ns)
@@ -53,9 +54,9 @@ offer(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, enum i
 	case ICS_FOLD_MISS:
 		break;
 	}
-	ev->valid = ics_fold_take(f, hit.slot, &ev->out);
-	assert_true(!ev->valid || ev->out.slot == hit.slot);
-	ics_fold_insert(f, hit.slot, key, &r, lane);
+	ev->valid = ics_fold_take(f, hit.at.slot, &ev->out);
+	assert_true(!ev->valid || ev->out.slot == hit.at.slot);
+	ics_fold_insert(f, hit.at.slot, key, &r, lane);
 	return 1;
 }
 
@@ -165,33 +166,33 @@ test_another_frame_or_window_is_another_message(void **state)
 	other[1] = ics_fold_key(k.hash, 80, 90, 0x86dd, ICS_VLAN_NONE);
 	other[2] = ics_fold_key(k.hash, 90, 90, 0x8100, ICS_VLAN_NONE);
 	other[3] = ics_fold_key(k.hash, 90, 91, 0x86dd, ICS_VLAN_NONE);
-	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 1);
-	assert_int_equal(offer(f, &k, 1, ICS_LANE_BULK, &ev), 0);
-	/* one set: the last of them pushes out who came once, and last */
+	assert_int_equal(offer(f, &k, T0 + 1, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &k, T0 + 1, ICS_LANE_BULK, &ev), 0);
+	/* one set: the last of them pushes out one that came once */
 	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++) {
-		assert_int_equal(offer(f, &other[i], 2 + i, ICS_LANE_BULK, &ev), 1);
+		assert_int_equal(offer(f, &other[i], T0 + 2 + i, ICS_LANE_BULK, &ev), 1);
 		assert_false(ev.valid);
 	}
-	assert_int_equal(offer(f, &other[3], 6, ICS_LANE_BULK, &ev), 0);
-	assert_int_equal(offer(f, &k, 7, ICS_LANE_BULK, &ev), 0);
-	assert_int_equal(offer(f, &other[0], 8, ICS_LANE_BULK, &ev), 0);
-	assert_int_equal(offer(f, &other[2], 9, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &other[3], T0 + 6, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &k, T0 + 7, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &other[1], T0 + 8, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(offer(f, &other[0], T0 + 9, ICS_LANE_BULK, &ev), 1);
 	assert_false(ev.valid);
-	/* a window later nobody stays: who has been silent for longest goes, and what waited comes out first */
+	/* a window later nobody stays, and what waited comes out first */
 	for (unsigned i = 0; i < 2; i++) {
-		other[i] = ics_fold_key(k.hash, 60 + i, 90, 0x86dd, ICS_VLAN_NONE);
-		assert_int_equal(offer(f, &other[i], 9 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
-		assert_int_equal(ev.valid, i == 1);
+		other[0] = ics_fold_key(k.hash, 60 + i, 90, 0x86dd, ICS_VLAN_NONE);
+		assert_int_equal(offer(f, &other[0], T0 + 9 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
+		assert_true(ev.valid);
+		assert_int_equal(ev.out.rec.repeats, i == 0 ? 1 : 0);
+		assert_int_equal(ev.out.rec.ts_ns, i == 0 ? T0 + 7 : T0 + 6);
+		assert_int_equal(ev.out.lane, ICS_LANE_BULK);
 	}
-	assert_int_equal(ev.out.rec.repeats, 0);
-	assert_int_equal(ev.out.rec.ts_ns, 6);
-	assert_int_equal(ev.out.lane, ICS_LANE_BULK);
 	/* its own slot again, once the window is over */
-	assert_int_equal(offer(f, &k, 10 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
+	assert_int_equal(offer(f, &other[1], T0 + 10 + 1000 * MS, ICS_LANE_BULK, &ev), 1);
 	assert_true(ev.valid);
-	assert_int_equal(ev.out.rec.repeats, 1);
-	assert_int_equal(ev.out.rec.ts_ns, 7);
-	assert_int_equal(offer(f, &k, 11 + 1000 * MS, ICS_LANE_BULK, &ev), 0);
+	assert_int_equal(ev.out.rec.repeats, 0);
+	assert_int_equal(ev.out.rec.ts_ns, T0 + 8);
+	assert_int_equal(offer(f, &other[1], T0 + 11 + 1000 * MS, ICS_LANE_BULK, &ev), 0);
 	ics_fold_free(f);
 }
 
@@ -222,7 +223,7 @@ test_messages_that_repeat_find_a_second_set(void **state)
 			out = 0;
 			for (unsigned i = 0; i < rows[row].messages; i++) {
 				struct ics_fold_key k = key_in(i, 7, 7 + rows[row].second * 16);
-				uint64_t n = offer(f, &k, 1000 + 100 * turn + i, ICS_LANE_BULK, &ev);
+				uint64_t n = offer(f, &k, T0 + 100 * turn + i, ICS_LANE_BULK, &ev);
 
 				in++;
 				sent += n + (ev.valid ? 1 + (uint64_t)ev.out.rec.repeats : 0);
@@ -252,7 +253,7 @@ test_what_is_refused_waits_again(void **state)
 	assert_int_equal(offer(f, &k, now, ICS_LANE_URGENT, &ev), 1);
 	/* the second copy is refused; the third takes it along */
 	assert_int_equal(ics_fold_look(f, &k, now += MS, &hit), ICS_FOLD_SEND);
-	assert_true(ics_fold_give_back(f, hit.slot, ics_fold_record(f, &hit)));
+	assert_true(ics_fold_give_back(f, hit.at.slot, ics_fold_record(f, &hit)));
 	assert_int_equal(ics_fold_pending(f), 1);
 	assert_int_equal(offer(f, &k, now += MS, ICS_LANE_URGENT, &ev), 2);
 	assert_int_equal(ics_fold_pending(f), 0);
@@ -268,15 +269,15 @@ test_what_is_refused_waits_again(void **state)
 	assert_int_equal(offer(f, &k, now += 200 * MS, ICS_LANE_URGENT, &ev), 3);
 	/* the first of a new window is refused: the next begins no other, and takes it along; the shortest gap stays */
 	assert_int_equal(ics_fold_look(f, &k, now += 1000 * MS, &hit), ICS_FOLD_MISS);
-	assert_true(hit.again);
-	assert_false(ics_fold_take(f, hit.slot, &out));
-	assert_true(ics_fold_wait(f, hit.slot, now, ICS_LANE_RESERVED));
+	assert_true(hit.at.again);
+	assert_false(ics_fold_take(f, hit.at.slot, &out));
+	assert_true(ics_fold_wait(f, hit.at.slot, now, ICS_LANE_RESERVED));
 	assert_int_equal(ics_fold_pending(f), 1);
 	assert_int_equal(ics_fold_sweep(f, now + 999 * MS, &out, 1), 0);
 	assert_int_equal(offer(f, &k, now + 10 * MS, ICS_LANE_RESERVED, &ev), 2);
 	assert_int_equal(ics_fold_look(f, &k, now + 11 * MS, &hit), ICS_FOLD_SEND);
 	assert_int_equal(hit.lane, ICS_LANE_RESERVED);
-	assert_true(ics_fold_give_back(f, hit.slot, ics_fold_record(f, &hit)));
+	assert_true(ics_fold_give_back(f, hit.at.slot, ics_fold_record(f, &hit)));
 	assert_int_equal(ics_fold_sweep(f, now + 1000 * MS, &out, 1), 1);
 	assert_int_equal(out.rec.min_gap_ns, MS);
 	/* a sink that never takes anything: so many wait, and no more */

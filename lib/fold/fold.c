@@ -54,6 +54,9 @@ ics_fold_init(void *mem)
 		memset(f, 0, sizeof(*f));
 		f->owned = 1;
 	}
+	/* Their windows are over at any time. */
+	for (unsigned i = 0; i < ICS_FOLD_SLOTS; i++)
+		f->slot[i].first_ns = -ICS_FOLD_WINDOW_NS;
 	return f;
 }
 
@@ -169,68 +172,88 @@ ics_fold_prefetch(const struct ics_fold *f, const struct ics_fold_key *key)
 const struct ics_record *
 ics_fold_record(const struct ics_fold *f, const struct ics_fold_hit *hit)
 {
-	return &f->rec[hit->slot];
+	return &f->rec[hit->at.slot];
 }
 
-/* Who gives way, the lowest first: a free slot; of those whose window is over, who was silent for longest; of messages that came
- * once, the latest, so that a flood of them passes through one way and the others can show that they repeat; and of
- * those that repeat, who was silent for longest.
- */
-#define RANK_ONCE (1ull << 62)
-#define RANK_REPEATS (1ull << 63)
+#define NO_SLOT ICS_FOLD_SLOTS
 
-static inline uint64_t
-rank(const struct slot *s, uint64_t ts_ns)
+static uint32_t
+find(const struct ics_fold *f, const struct ics_fold_key *key, uint32_t slot)
 {
-	if (s->count == 0 || ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
-		return s->last_ns;
-	return s->count == 1 ? RANK_REPEATS - 1 - s->last_ns : RANK_REPEATS | s->last_ns;
+	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++, slot = next_way(slot))
+		if (ics_unlikely(f->slot[slot].hash == key->hash) && is_same(&f->slot[slot], key))
+			return slot;
+	return NO_SLOT;
 }
 
-/* One set, looked through from slot on. */
-struct search {
-	uint32_t found; /* the message's slot, or ICS_FOLD_SLOTS */
-	uint32_t yields;
-	uint64_t rank; /* of that */
-	unsigned repeat;
+/* Of the slots of a set, from the message's first on, those that may give way: one whose window is over, or that is free; one
+ * whose message came once. So a flood of messages that come once passes over each other, and the others stay.
+ */
+struct room {
+	uint32_t over, once; /* NO_SLOT: none */
+	unsigned repeat;     /* messages that have come again in an open window */
 };
 
-static inline struct search
-search_set(const struct ics_fold *f, const struct ics_fold_key *key, uint32_t slot, uint64_t ts_ns)
+static struct room
+look_for_room(const struct ics_fold *f, uint32_t slot, uint64_t ts_ns)
 {
-	struct search r = {.found = ICS_FOLD_SLOTS, .rank = UINT64_MAX};
+	struct room r = {NO_SLOT, NO_SLOT, 0};
 
 	for (unsigned i = 0; i < ICS_FOLD_WAYS; i++, slot = next_way(slot)) {
-		uint64_t now = rank(&f->slot[slot], ts_ns);
+		const struct slot *s = &f->slot[slot];
 
-		if (is_same(&f->slot[slot], key))
-			r.found = slot;
-		r.repeat += now >= RANK_REPEATS;
-		if (now < r.rank) {
-			r.rank = now;
-			r.yields = slot;
-		}
+		if (ics_unlikely(ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS))
+			r.over = r.over == NO_SLOT ? slot : r.over;
+		else if (s->count > 1)
+			r.repeat++;
+		else if (r.once == NO_SLOT)
+			r.once = slot;
 	}
 	return r;
 }
 
-/* A message that is not in its first slot: where it is, or would go. Where all others of its set repeat it may be in a second
- * set: five that take turns in four ways would push each other out each time.
- */
-static __attribute__((noinline)) bool
-search(const struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns, uint32_t *slot)
+static uint32_t
+longest_silent(const struct ics_fold *f, uint32_t slot)
 {
-	struct search first = search_set(f, key, key->slot, ts_ns), second;
+	uint32_t r = slot;
 
-	*slot = first.found != ICS_FOLD_SLOTS ? first.found : first.yields;
-	if (ics_likely(first.found != ICS_FOLD_SLOTS || first.repeat < ICS_FOLD_WAYS - 1))
-		return first.found != ICS_FOLD_SLOTS;
-	second = search_set(f, key, (uint32_t)(key->hash >> 44) % ICS_FOLD_SLOTS, ts_ns);
-	if (second.found != ICS_FOLD_SLOTS)
-		*slot = second.found;
-	else if (second.rank < first.rank)
-		*slot = second.yields;
-	return second.found != ICS_FOLD_SLOTS;
+	for (unsigned i = 1; i < ICS_FOLD_WAYS; i++) {
+		slot = next_way(slot);
+		if (f->slot[slot].last_ns < f->slot[r].last_ns)
+			r = slot;
+	}
+	return r;
+}
+
+/* A message that is not in its first slot: where it is (again), or would go. Where all others of its set repeat it may be in a
+ * second set: five that take turns in four ways would push each other out each time. By value, so that what a usual
+ * look finds need not lie in memory.
+ */
+static __attribute__((noinline)) struct ics_fold_place
+search(const struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns)
+{
+	uint32_t second = (uint32_t)(key->hash >> 44) % ICS_FOLD_SLOTS, slot = find(f, key, key->slot);
+	struct room here, there;
+
+	if (slot != NO_SLOT)
+		return (struct ics_fold_place){slot, true};
+	here = look_for_room(f, key->slot, ts_ns);
+	slot = here.over != NO_SLOT ? here.over : here.once;
+	if (ics_likely(here.repeat < ICS_FOLD_WAYS - 1))
+		return (struct ics_fold_place){slot, false};
+	there.once = find(f, key, second);
+	if (there.once != NO_SLOT)
+		return (struct ics_fold_place){there.once, true};
+	if (here.over == NO_SLOT) {
+		there = look_for_room(f, second, ts_ns);
+		if (there.over != NO_SLOT)
+			slot = there.over;
+		else if (there.once != NO_SLOT)
+			slot = there.once;
+		else if (slot == NO_SLOT)
+			slot = longest_silent(f, key->slot);
+	}
+	return (struct ics_fold_place){slot, false};
 }
 
 enum ics_fold_verdict
@@ -240,20 +263,17 @@ ics_fold_look(struct ics_fold *f, const struct ics_fold_key *key, uint64_t ts_ns
 	struct slot *s = &f->slot[slot];
 	uint64_t gap;
 
-	hit->slot = slot;
 	if (ics_unlikely(!is_same(s, key))) {
-		f->missing = !search(f, key, ts_ns, &hit->slot);
-		if (f->missing) {
-			hit->again = false;
+		hit->at = search(f, key, ts_ns);
+		f->missing = !hit->at.again;
+		if (f->missing)
 			return ICS_FOLD_MISS;
-		}
-		slot = hit->slot;
+		slot = hit->at.slot;
 		s = &f->slot[slot];
 	}
-	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS) {
-		hit->again = true;
+	hit->at = (struct ics_fold_place){slot, true};
+	if (ts_ns - s->first_ns >= ICS_FOLD_WINDOW_NS)
 		return ICS_FOLD_MISS;
-	}
 	hit->lane = (enum ics_lane)s->lane;
 	hit->class = s->class;
 	hit->encap = s->encap;

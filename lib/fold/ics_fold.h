@@ -55,9 +55,14 @@ enum ics_fold_verdict {
 	ICS_FOLD_SEND, /* a copy whose turn it is: send its record, which holds its time and the copies that waited */
 };
 
+/* Of a message that missed: where it would go. again: it is there already, and its window is over. */
+struct ics_fold_place {
+	uint32_t slot;
+	bool again;
+};
+
 struct ics_fold_hit {
-	uint32_t slot; /* MISS: where it would go */
-	bool again;    /* MISS: it is there already, and its window is over */
+	struct ics_fold_place at;
 	/* what a copy has in common with the first; not filled with MISS */
 	bool has_reasons;
 	enum ics_lane lane;

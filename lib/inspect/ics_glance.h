@@ -17,8 +17,8 @@ struct ics_glance_conf {
 /* Sums of a burst, local to the loop. */
 struct ics_glance {
 	uint64_t bytes;
-	uint32_t ip4, ip6, arp, snapped;
-	uint32_t told; /* of them: as the NIC says, not looked at */
+	uint32_t ip6, arp, snapped; /* what else is not left is ip4_other */
+	uint32_t told;              /* of these: as the NIC says, not looked at */
 	unsigned n_deep, n_rest;
 };
 
@@ -38,6 +38,23 @@ ics_glance_conf(const struct ics_inspect *in)
 	};
 }
 
+_Static_assert(offsetof(struct ics_frame, wire_len) == offsetof(struct ics_frame, cap_len) + 4, "ics_glance_leave()");
+
+/* Writes a frame down that is left. Both lengths in one scalar store, made here: compilers vectorise two, and do so ahead of
+ * the branch, for every frame.
+ */
+static inline __attribute__((always_inline)) void
+ics_glance_leave(struct ics_frame *to, const struct ics_frame *f)
+{
+	uint64_t lengths = f->cap_len | (uint64_t)f->wire_len << 32;
+
+	__asm__("" : "+r"(lengths));
+	memcpy((uint8_t *)to + offsetof(struct ics_frame, cap_len), &lengths, sizeof(lengths));
+	to->data = f->data;
+	to->stripped_tci = f->stripped_tci;
+	to->link = f->link;
+}
+
 /* plain: Ethernet with nothing taken out of it. */
 static inline __attribute__((always_inline)) void
 ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plain, struct ics_glance *g,
@@ -51,7 +68,6 @@ ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plai
 	if (ics_likely(plain && f->cap_len >= ICS_PEEK_LEN)) {
 		class = ics_peek_ether(f->data, f->wire_len, c->tunnels);
 		if (class == ICS_CLASS_ip4_other) {
-			g->ip4++;
 			settled = c->recent == NULL || ics_recent_has4(c->recent, f->data + 14);
 		} else if (class == ICS_CLASS_ip6_other) {
 			g->ip6++;
@@ -63,9 +79,9 @@ ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plai
 		}
 	}
 	if (class == ICS_CLASS_COUNT) {
-		left->deep[g->n_deep++] = *f;
+		ics_glance_leave(&left->deep[g->n_deep++], f);
 	} else if (ics_unlikely(!settled)) {
-		left->rest[g->n_rest] = *f;
+		ics_glance_leave(&left->rest[g->n_rest], f);
 		left->class[g->n_rest++] = (uint8_t) class;
 	}
 }

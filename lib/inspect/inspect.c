@@ -207,23 +207,23 @@ count_class(struct ics_counters *c, uint8_t class, uint8_t encap)
  */
 static void
 hand_over_new(struct ics_inspect *in, enum ics_lane lane, const struct ics_record *rec, const uint8_t *frame,
-	      const struct ics_fold_key *key, const struct ics_fold_hit *hit)
+	      const struct ics_fold_key *key, struct ics_fold_place at)
 {
 	struct ics_fold_out waiting;
-	bool has_slot = !ics_fold_take(in->fold, hit->slot, &waiting) ||
-			hand_over_copies(in, hit->slot, waiting.lane, &waiting.rec, NULL);
+	bool has_slot = !ics_fold_take(in->fold, at.slot, &waiting) ||
+			hand_over_copies(in, at.slot, waiting.lane, &waiting.rec, NULL);
 
-	if ((has_slot || !hit->again) && ics_likely(push(in, lane, rec, frame))) {
+	if ((has_slot || !at.again) && ics_likely(push(in, lane, rec, frame))) {
 		if (ics_likely(has_slot))
-			ics_fold_insert(in->fold, hit->slot, key, rec, lane);
-	} else if (!hit->again || !ics_fold_wait(in->fold, hit->slot, rec->ts_ns, lane)) {
+			ics_fold_insert(in->fold, at.slot, key, rec, lane);
+	} else if (!at.again || !ics_fold_wait(in->fold, at.slot, rec->ts_ns, lane)) {
 		count_drop(in, lane, rec);
 	}
 }
 
 static void
-inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key,
-	    const struct ics_fold_hit *hit, uint64_t ts_ns)
+inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, struct ics_fold_place at,
+	    uint64_t ts_ns)
 {
 	struct ics_pkt pkt;
 	struct ics_record rec;
@@ -250,7 +250,7 @@ inspect_new(struct ics_inspect *in, const struct ics_frame *f, const struct ics_
 	build_record(in, f, &pkt, key, ts_ns, &rec);
 	lane = in->in_order ? ICS_LANE_BULK : lane_of(in, &pkt);
 	if (key->hash != 0)
-		hand_over_new(in, lane, &rec, f->data, key, hit);
+		hand_over_new(in, lane, &rec, f->data, key, at);
 	else
 		hand_over(in, lane, &rec, f->data);
 }
@@ -262,13 +262,13 @@ static inline unsigned
 inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics_fold_key *key, uint64_t ts_ns)
 {
 	enum ics_fold_verdict verdict = ICS_FOLD_MISS;
-	struct ics_fold_hit hit;
+	struct ics_fold_hit hit = {.at = {0}};
 	unsigned n;
 
 	if (ics_likely(key->hash != 0))
 		verdict = ics_fold_look(in->fold, key, ts_ns, &hit);
 	if (verdict == ICS_FOLD_MISS) {
-		inspect_new(in, f, key, &hit, ts_ns);
+		inspect_new(in, f, key, hit.at, ts_ns);
 		return 0;
 	}
 	count_class(in->counters, hit.class, hit.encap & 0x1f);
@@ -276,7 +276,7 @@ inspect_deep(struct ics_inspect *in, const struct ics_frame *f, const struct ics
 		ICS_REASONS_FOREACH(n, &ics_fold_record(in->fold, &hit)->reasons)
 			ics_count_reason_copy(in->counters, n, ts_ns);
 	if (ics_unlikely(verdict == ICS_FOLD_SEND))
-		hand_over_copies(in, hit.slot, hit.lane, ics_fold_record(in->fold, &hit), f->data);
+		hand_over_copies(in, hit.at.slot, hit.lane, ics_fold_record(in->fold, &hit), f->data);
 	return 1;
 }
 
@@ -322,8 +322,8 @@ ics_inspect_glanced(struct ics_inspect *in, unsigned n, const struct ics_glance 
 	ics_count_add(&c->bytes, g->bytes);
 	if (ics_unlikely(g->snapped != 0))
 		ics_count_add(&c->snapped, g->snapped);
-	if (g->ip4 != 0)
-		ics_count_add(&c->class[ICS_CLASS_ip4_other], g -> ip4);
+	if (n - g->n_deep - g->ip6 - g->arp != 0)
+		ics_count_add(&c->class[ICS_CLASS_ip4_other], n - g->n_deep - g->ip6 - g->arp);
 	if (g->ip6 != 0)
 		ics_count_add(&c->class[ICS_CLASS_ip6_other], g -> ip6);
 	if (g->arp != 0)
