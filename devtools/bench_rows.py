@@ -113,7 +113,7 @@ def distance_ns():
 
 def _distinct_once(directory):
     before = distance_ns()
-    out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", "16", str(DISTINCT),
+    out = subprocess.run([program("icmpscope-bench-worker"), directory / "distinct.pcap", "16", str(DISTINCT), "distinct",
                           *(["huge"] if bench_peers.MEMORY == "in-memory" else [])],
                          capture_output=True, text=True, env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
     rows = re.findall(r"^(receive|worker).*?([\d.]+) +([\d.]+) +([\d.]+)(?: +(\d+) +(\d+) +(\d+) +(\d+) +(\d+))?(.*)$", out.stdout, re.M)
