@@ -21,8 +21,9 @@
 #define PER_S_MIN 2000
 #define S 1000000000ull
 
+/* Records lie on lines, as they do in rings. */
 struct item {
-	struct ics_record rec;
+	_Alignas(64) struct ics_record rec;
 	uint8_t frame[FRAME_MAX];
 };
 
@@ -298,13 +299,15 @@ static int
 measure(uint32_t hosts, uint32_t per_host, unsigned rounds, unsigned batches, bool tables)
 {
 	static struct ics_config conf;
-	struct bench *b = calloc(1, sizeof(*b));
+	struct bench *b = aligned_alloc(64, sizeof(*b));
 	double ns[64];
 	uint64_t anomalies = 0, records = 0;
 	const struct ics_detector_info *d;
 	uint64_t rss = rss_kb();
 
 	ics_config_init(&conf);
+	if (b != NULL)
+		memset(b, 0, sizeof(*b));
 	if (b == NULL || (b->engine = ics_engine_new(&conf, 0x5eed)) == NULL) {
 		free(b);
 		return -1;

@@ -172,16 +172,13 @@ ics_model_frame(const struct ics_model *m, uint64_t hash)
 	return hash == 0 ? NULL : find(m->frames, hash);
 }
 
-/* By then all small pages are in use, as frames lie anywhere; one large one after the other takes their place. */
-#define GATHER_FROM 8192
-#define GATHER_STEP 1024
+/* By then all small pages are in use, as frames lie anywhere. */
+#define MANY 8192
 static void
 count_kept(struct ics_frames *f)
 {
-	uint64_t large = ++f->stats.kept >= GATHER_FROM ? (f->stats.kept - GATHER_FROM) / GATHER_STEP : UINT64_MAX;
-
-	if (f->stats.kept % GATHER_STEP == 0 && large < (sizeof(f->set) + sizeof(f->entry)) / ICS_PAGES_LARGE)
-		ics_pages_gather((uint8_t *)f + large * ICS_PAGES_LARGE);
+	if (++f->stats.kept == MANY)
+		ics_pages_prefer_large(f, sizeof(f->set) + sizeof(f->entry));
 }
 
 static struct ics_frame_count *

@@ -259,24 +259,40 @@ probe(const struct ics_table *t, uint64_t *probes)
 	return place_of_probe(t, ++*probes);
 }
 
-/* Groups that are looked at next, where room is wanted again: each look leads to the next one, and memory takes its time. */
+/* What groups that are looked at later lead to: each look, be it in vain, takes each of those to its next step. */
 static void
 fetch_victims(const struct ics_mcast *c, const struct ics_table *hosts)
 {
-	uint32_t i = place_of_probe(&c->groups, c->probes + 1);
-	const struct ics_group *g = ics_table_at(&c->groups, i);
-	uint32_t key[2] = {i, g->reporter};
+	const struct ics_table *groups = &c->groups, *members = &c->members;
+	uint32_t key[2] = {place_of_probe(groups, c->probes + 2), 0}, i;
+	const struct ics_group *g = ics_table_at(groups, key[0]);
+	const struct ics_member *e;
 
-	if (g->head.used != 0 && g->reports == 1) {
-		(void)ics_table_prefetch_entry(&c->members, ics_table_hash(&c->members, key));
-		__builtin_prefetch((const uint8_t *)ics_table_at(hosts, g->reporter) + 64, 1);
-	}
-	i = place_of_probe(&c->groups, c->probes + 2);
-	g = ics_table_at(&c->groups, i);
-	key[0] = i;
 	key[1] = g->reporter;
-	ics_table_prefetch_bucket(&c->members, ics_table_hash(&c->members, key));
-	__builtin_prefetch(ics_table_at(&c->groups, place_of_probe(&c->groups, c->probes + 3)), 1);
+	if (g->head.used != 0 && (i = ics_table_prefetch_entry(members, ics_table_hash(members, key))) != 0) {
+		e = ics_table_at(members, i);
+		if (e->older != 0)
+			__builtin_prefetch(ics_table_at(members, e->older), 1);
+		if (e->newer != 0)
+			__builtin_prefetch(ics_table_at(members, e->newer), 1);
+	}
+	key[0] = place_of_probe(groups, c->probes + 4);
+	g = ics_table_at(groups, key[0]);
+	key[1] = g->reporter;
+	if (g->head.used != 0 && ics_table_prefetch_entry(members, ics_table_hash(members, key)) != 0)
+		__builtin_prefetch((const uint8_t *)ics_table_at(hosts, g->reporter) + 64, 1);
+	key[0] = place_of_probe(groups, c->probes + 6);
+	key[1] = ((const struct ics_group *)ics_table_at(groups, key[0]))->reporter;
+	ics_table_prefetch_bucket(members, ics_table_hash(members, key));
+	__builtin_prefetch(ics_table_at(groups, place_of_probe(groups, c->probes + 8)), 1);
+}
+
+uint32_t
+ics_group_next(const struct ics_mcast *c)
+{
+	if (c->groups.free_head != 0)
+		return c->groups.free_head;
+	return c->groups.fresh < c->groups.max ? c->groups.fresh + 1 : place_of_probe(&c->groups, c->probes + 1);
 }
 
 /* One of a few groups that was reported once, of this segment or, with any, of whichever. False: none. */
@@ -292,6 +308,7 @@ evict_group(struct ics_model *m, uint32_t segment, bool any)
 
 		uint32_t i = probe(&c->groups, &c->probes);
 
+		fetch_victims(c, &m->hosts);
 		g = group_at(m, i);
 		if (g->head.used == 0 || g->reports != 1 || (!any && g->segment != segment))
 			continue;
@@ -301,7 +318,6 @@ evict_group(struct ics_model *m, uint32_t segment, bool any)
 			continue;
 		ics_member_remove(m, member);
 		m->stats.group_evictions++;
-		fetch_victims(c, &m->hosts);
 		return true;
 	}
 	return false;

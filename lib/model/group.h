@@ -45,6 +45,8 @@ member_host(const struct ics_model *m, const struct ics_member *e)
 /* group.c. Indexes, 0: there is none. */
 uint32_t ics_group_get(struct ics_model *m, const struct seg_entry *seg, const uint8_t *addr);
 uint32_t ics_member_get(struct ics_model *m, uint32_t group, uint32_t host);
+/* Of the group that is new next, most probably. */
+uint32_t ics_group_next(const struct ics_mcast *c);
 /* Where a group and a membership probably are, 0: no idea; saves the look-up where it is right. */
 struct ics_member_hint {
 	uint32_t group, member;

@@ -333,6 +333,7 @@ struct ics_ahead {
 	uint64_t solicit;       /* likewise */
 	uint64_t asker, dad;    /* hashes */
 	bool binding_late;      /* its entry stands behind another one */
+	bool reports;           /* a membership: group is set, or new */
 };
 void ics_model_prefetch(const struct ics_model *m, unsigned step, const struct ics_record *rec, struct ics_view frame,
 			struct ics_ahead *ahead);

@@ -12,11 +12,9 @@
 /* Zeros, from a large page's boundary on; NULL when there is no address space. */
 void *ics_pages_reserve(size_t len);
 void ics_pages_free(void *p, size_t len); /* p: NULL is fine */
-/* From now on that of len octets at p which is not touched yet comes in large pages. */
-void ics_pages_prefer_large(void *p, size_t len);
-/* One large page at p, which small ones fill for the most part, takes their place: once, for about a third of a
- * millisecond.
+/* From now on that of len octets at p which is not touched yet comes in large pages; what is there in small ones the
+ * kernel brings together in its own time. Not at once (MADV_COLLAPSE): that takes up to 7 ms.
  */
-void ics_pages_gather(void *p);
+void ics_pages_prefer_large(void *p, size_t len);
 
 #endif

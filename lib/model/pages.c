@@ -6,10 +6,6 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1 */
-#endif
-
 #define PAGE 4096u
 
 void *
@@ -41,11 +37,4 @@ void
 ics_pages_prefer_large(void *p, size_t len)
 {
 	(void)madvise(p, len, MADV_HUGEPAGE);
-}
-
-void
-ics_pages_gather(void *p)
-{
-	ics_pages_prefer_large(p, ICS_PAGES_LARGE);
-	(void)madvise(p, ICS_PAGES_LARGE, MADV_COLLAPSE);
 }

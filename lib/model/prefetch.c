@@ -53,6 +53,7 @@ find_group_bucket(const struct ics_model *m, const struct ics_record *rec, struc
 	    !ics_view_has(frame, off, sizeof(key.addr)))
 		return;
 	key.addr = ics_ip_from6(frame.p + off);
+	ahead->reports = true;
 	ahead->group = find_bucket(&m->mcast->groups, &key);
 }
 
@@ -173,9 +174,11 @@ find_behind_entries(const struct ics_model *m, struct ics_ahead *ahead)
 		prefetch_host_of(m, (uint32_t)ahead->binding);
 		find_group_of(m, ahead);
 	}
-	if (ahead->group != 0 && ahead->host != 0) {
+	if (ahead->reports && ahead->host != 0) {
 		uint32_t key[2] = {(uint32_t)ahead->group, (uint32_t)ahead->host};
 
+		if (key[0] == 0)
+			key[0] = ics_group_next(m->mcast);
 		ahead->member = find_bucket(&m->mcast->members, key);
 	}
 }

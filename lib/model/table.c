@@ -15,7 +15,7 @@
 #define SPLIT_AHEAD 16
 /* Tables of this size get large pages behind the first of them, and that one once half of it is in use. */
 #define LARGE_MIN (4u << 20)
-#define GATHER_AT (ICS_PAGES_LARGE / 2)
+#define FRONT_USED (ICS_PAGES_LARGE / 2)
 
 static void *
 reserve(size_t len)
@@ -194,8 +194,8 @@ split(struct ics_table *t)
 
 	if (soon != 0)
 		__builtin_prefetch(head_at(t, soon));
-	if (++t->n_buckets == GATHER_AT / sizeof(*t->bucket) && buckets_len(t) >= LARGE_MIN)
-		ics_pages_gather(t->bucket);
+	if (++t->n_buckets == FRONT_USED / sizeof(*t->bucket) && buckets_len(t) >= LARGE_MIN)
+		ics_pages_prefer_large(t->bucket, ICS_PAGES_LARGE);
 	*from = 0;
 	for (; i != 0; i = next) {
 		struct ics_table_head *h = head_at(t, i);
@@ -218,8 +218,8 @@ take(struct ics_table *t)
 	}
 	if (t->fresh == t->max)
 		return 0;
-	if (++t->fresh == GATHER_AT / t->entry_len && entries_len(t) >= LARGE_MIN)
-		ics_pages_gather(t->entry);
+	if (++t->fresh == FRONT_USED / t->entry_len && entries_len(t) >= LARGE_MIN)
+		ics_pages_prefer_large(t->entry, ICS_PAGES_LARGE);
 	return t->fresh;
 }
 
