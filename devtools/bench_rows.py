@@ -369,7 +369,7 @@ def last_word(directory, times, scope_class, known="named"):
                 exact = x["conserved"] and info["frames"] == sent and info["control"] == info["delivered"] + info["dropped"]
                 found, right, conserved = found + bool(gone), right + good, conserved + exact
                 if not (good and exact):
-                    wrong.append({"found": gone, "info": info, "sent": sent})
+                    wrong.append({"found": gone, "info": info, "sent": sent, "probes": gen.probes})
                 runs.append(((sent + full) / took, sent / took, x["dropped"], info["delivered"]))
         finally:
             if gen is not None:

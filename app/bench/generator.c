@@ -226,7 +226,9 @@ send_probe(unsigned i)
 	lost++;
 }
 
-/* At most frames at rate, 0: without bound, for a time of the TSC. False: no buffer. */
+/* At most frames at rate, 0: without bound, for a time of the TSC, and up to four times that while a probe has not had its turn.
+ * False: no buffer.
+ */
 static bool
 run(uint64_t rate, uint64_t frames, uint64_t cycles)
 {
@@ -235,7 +237,8 @@ run(uint64_t rate, uint64_t frames, uint64_t cycles)
 	uint64_t ring = 1u << opt.ring_log;
 	struct rte_mbuf *m[BURST];
 
-	while (!atomic_load_explicit(&stop, memory_order_relaxed) && tsc - start < cycles && n < frames) {
+	while (!atomic_load_explicit(&stop, memory_order_relaxed) && n < frames &&
+	       (tsc - start < cycles || (next_probe < probes.n && tsc - start < 4 * cycles))) {
 		tsc = rte_rdtsc();
 		if (next_probe < probes.n && tsc >= probe_at) {
 			send_probe(next_probe++);

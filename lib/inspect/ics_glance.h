@@ -79,6 +79,8 @@ ics_glance(const struct ics_glance_conf *c, const struct ics_frame *f, bool plai
 		}
 	}
 	if (class == ICS_CLASS_COUNT) {
+		/* The loop fetches the first line of each frame; who is read to its end has a second one. */
+		__builtin_prefetch(f->data + 64);
 		ics_glance_leave(&left->deep[g->n_deep++], f);
 	} else if (ics_unlikely(!settled)) {
 		ics_glance_leave(&left->rest[g->n_rest], f);
