@@ -90,6 +90,12 @@ def _pair(directory, mix, mode, scope_class, until):
     return {"ns": ns, "cpus": cpus, "good": cpus != "moved" and all(o["sure"] for o in out), "testpmd": out[0], "icmpscope": out[1]}
 
 
+def _ratio(pairs):
+    """None where testpmd found no rate without loss."""
+    ratios = [p["icmpscope"]["best_pps"] / p["testpmd"]["best_pps"] for p in pairs if p["testpmd"]["best_pps"]]
+    return round(statistics.median(ratios), 3) if ratios else None
+
+
 def search(directory, rounds, scope_class, kinds, limit_s):
     rows = []
     for (mix, mode), pairs in in_turns(kinds, min(rounds, PAIRS), limit_s, lambda k, until: _pair(directory, *k, scope_class, until)):
@@ -102,7 +108,7 @@ def search(directory, rounds, scope_class, kinds, limit_s):
                 "mix": mix, "mode": mode, "cpus": cpus, "distance_ns": round(statistics.median(n for p in of for n in p["ns"])), "pairs": len(of),
                 "disturbed": bad, "disturbed_trials": sum(t["disturbed"] for t in ours), "trials": len(ours),
                 "testpmd_mpps": round(middle("testpmd") / 1e6, 2), "icmpscope_mpps": round(middle("icmpscope") / 1e6, 2),
-                "ratio": round(statistics.median(p["icmpscope"]["best_pps"] / max(p["testpmd"]["best_pps"], 1) for p in of), 3),
+                "ratio": _ratio(of),
                 "limit": [p["icmpscope"]["limit"] for p in of], "testpmd_limit": [p["testpmd"]["limit"] for p in of],
                 "line_mpps": round(statistics.median(p["icmpscope"]["line"]["pps"] for p in of) / 1e6, 2),
                 "line_sent": sum(p["icmpscope"]["line"]["sent"] for p in of), "line_lost": sum(p["icmpscope"]["line"]["lost"] for p in of),
@@ -112,6 +118,6 @@ def search(directory, rounds, scope_class, kinds, limit_s):
 
 def say_search(r):
     return (f"{r['mix']:8} {r['mode']:9} CPUs {r['cpus']} ({r['distance_ns']} ns): nothing lost up to {r['icmpscope_mpps']:5.2f} Mpps for {CONFIRM_S} s (then "
-            f"the {'/'.join(sorted(set(r['limit'])))}), testpmd {r['testpmd_mpps']:5.2f} ({'/'.join(sorted(set(r['testpmd_limit'])))}): ratio {r['ratio']:.3f}; at "
+            f"the {'/'.join(sorted(set(r['limit'])))}), testpmd {r['testpmd_mpps']:5.2f} ({'/'.join(sorted(set(r['testpmd_limit'])))}): ratio {r['ratio'] or '-'}; at "
             f"{r['line_mpps']} Mpps for {LINE_S} s lost {r['line_lost']} of {r['line_sent']}, testpmd {r['line_lost_testpmd']}; {r['pairs']} pairs, {r['disturbed']} "
             f"disturbed, {r['disturbed_trials']} of {r['trials']} trials disturbed" + ("" if r["conserved"] else ", NOT CONSERVED"))
