@@ -51,14 +51,15 @@ def all_in(scope, sent):
 class Generator:
     """icmpscope-bench-generator; it ends after its reader, or that would poll rings that are gone."""
 
-    def __init__(self, directory, socket, capture, last=False, stdin=False, **options):
-        """last: whatever else wants its CPU goes first (SCHED_IDLE); a source of traffic is no part of an inspector."""
+    def __init__(self, directory, socket, capture, last=False, stdin=False, session=False, **options):
+        """last: whatever else of its session wants its CPU goes first (SCHED_IDLE); a source of traffic is no part of an inspector.
+        session: one of its own, before those of others; then a control core on that CPU waits for it."""
         argv = ["chrt", "--idle", "0"] if last else []
         argv += [program("icmpscope-bench-generator"), socket, capture, *(f"{k}={v}" for k, v in options.items())]
         self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=last,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=session,
                                         env=dict(os.environ, RUNTIME_DIRECTORY=str(directory)))
-        if last:
+        if session:
             Session(self.process.pid)
         self.probes = {}
 

@@ -71,7 +71,8 @@ class Trials:
 
 def _search_one(receiver_class, mode, directory, mix, scope_class, until):
     def make_sender(socket, role):
-        return Generator(directory, socket, directory / f"{mix}.pcap", last=True, stdin=True, trials=1, ring=RING_LOG, server=int(role == "server"))
+        return Generator(directory, socket, directory / f"{mix}.pcap", last=True, stdin=True, session=True, trials=1, ring=RING_LOG,
+                         server=int(role == "server"))
     with Rig(receiver_class, mode, directory, scope_class, make_sender) as rig:
         trials = Trials(rig, until)
         line = trials.run(LINE_RATE, LINE_S)
