@@ -119,6 +119,6 @@ def search(directory, rounds, scope_class, kinds, limit_s):
 
 def say_search(r):
     return (f"{r['mix']:8} {r['mode']:9} CPUs {r['cpus']} ({r['distance_ns']} ns): nothing lost up to {r['icmpscope_mpps']:5.2f} Mpps for {CONFIRM_S} s (then "
-            f"the {'/'.join(sorted(set(r['limit'])))}), testpmd {r['testpmd_mpps']:5.2f} ({'/'.join(sorted(set(r['testpmd_limit'])))}): ratio {r['ratio'] or '-'}; at "
+            f"the {'/'.join(sorted(set(r['limit'])))}), testpmd {r['testpmd_mpps']:5.2f} ({'/'.join(sorted(set(r['testpmd_limit'])))}): ratio {'-' if r['ratio'] is None else r['ratio']}; at "
             f"{r['line_mpps']} Mpps for {LINE_S} s lost {r['line_lost']} of {r['line_sent']}, testpmd {r['line_lost_testpmd']}; {r['pairs']} pairs, {r['disturbed']} "
             f"disturbed, {r['disturbed_trials']} of {r['trials']} trials disturbed" + ("" if r["conserved"] else ", NOT CONSERVED"))
